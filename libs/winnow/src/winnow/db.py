@@ -1,0 +1,79 @@
+"""PostgreSQL: a pool of asyncpg connections, used from synchronous loops through one event loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from winnow.errors import DependencyDown
+from winnow.settings import DatabaseSettings
+
+ResultT = TypeVar("ResultT")
+
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+)
+"""What says that the server is away: nothing of the transaction was kept, or it may be repeated."""
+
+
+def sqlalchemy_url(settings: DatabaseSettings) -> Any:
+    """The same database for tools built on SQLAlchemy, such as the migrations."""
+    from sqlalchemy import URL
+
+    return URL.create(
+        "postgresql+asyncpg",
+        username=settings.postgres_user,
+        password=settings.postgres_password.get_secret_value(),
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        database=settings.postgres_database,
+    )
+
+
+class Database:
+    """Runs coroutines against a pool and waits for them. For use from one thread."""
+
+    def __init__(self, settings: DatabaseSettings, *, max_size: int = 4) -> None:
+        self._settings = settings
+        self._max_size = max_size
+        self._runner = asyncio.Runner()
+        self._pool: Any = None
+
+    def run(self, work: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+        """`work(connection)` inside one transaction, committed when it returns. Raises `DependencyDown`."""
+        return self._runner.run(self._run(work))
+
+    async def _run(self, work: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+        try:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    host=self._settings.postgres_host,
+                    port=self._settings.postgres_port,
+                    user=self._settings.postgres_user,
+                    password=self._settings.postgres_password.get_secret_value(),
+                    database=self._settings.postgres_database,
+                    min_size=1,
+                    max_size=self._max_size,
+                    timeout=10,
+                    command_timeout=60,
+                )
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await work(connection)
+        except UNREACHABLE as error:
+            raise DependencyDown(f"PostgreSQL: {type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Closes the pool; an unreachable server does not hold it up."""
+        if self._pool is not None:
+            self._pool.terminate()
+        self._runner.close()
