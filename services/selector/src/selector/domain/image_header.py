@@ -1,0 +1,166 @@
+"""What an image says of itself in its first and last bytes, read without decoding it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_PIXELS = 100_000_000
+"""The default limit: one grey byte a pixel makes 100 MB at full decode."""
+
+_TAIL_BYTES = 65_536
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+
+_SOI = b"\xff\xd8"
+_EOI = b"\xff\xd9"
+_STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
+_SOF_BASELINE, _SOF_EXTENDED, _SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
+_SOF_ALL = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_DQT, _SOS, _EOI_CODE = 0xDB, 0xDA, 0xD9
+
+
+class ImageKind(StrEnum):
+    """The image formats that are read."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """Size and coding of one image.
+
+    `quantisation_hash` is 8 bytes of BLAKE2b over the JPEG's quantisation tables in the order of their ids
+    (the same encoder at the same quality has the same hash); all zero for PNG.
+    """
+
+    kind: ImageKind
+    width: int
+    height: int
+    progressive: bool
+    quantisation_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why there is no picture in these bytes; `reason` is a sentence for a person."""
+
+    reason: str
+
+
+class _Defect(Exception):
+    """Ends the parse; its text is the reason."""
+
+
+def read_header(image: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHeader | Unreadable:
+    """Kind, size and coding of a JPEG or PNG from its bytes alone, or the reason why it cannot be used.
+
+    Looks at the header and at the last 64 KiB for the end marker; decodes nothing and never raises.
+    Sources: ITU-T T.81 annex B (JPEG markers), PNG specification section 5 (chunks).
+    """
+    try:
+        if not image:
+            raise _Defect("empty: the image has 0 bytes")
+        if image[:3] == b"\xff\xd8\xff":
+            header = _read_jpeg(image)
+        elif image[:8] == _PNG_SIGNATURE:
+            header = _read_png(image)
+        else:
+            raise _Defect(f"not a JPEG or PNG (first bytes {image[:4].hex(' ')})")
+        if header.width == 0 or header.height == 0:
+            raise _Defect(f"zero size: {header.width}x{header.height}")
+        if header.width * header.height > max_pixels:
+            raise _Defect(
+                f"too many pixels: {header.width}x{header.height} is "
+                f"{header.width * header.height}, the limit is {max_pixels}"
+            )
+    except _Defect as defect:
+        return Unreadable(str(defect))
+    return header
+
+
+def _read_jpeg(image: bytes) -> ImageHeader:
+    size: tuple[int, int] | None = None
+    progressive = False
+    tables: dict[int, bytes] = {}
+    position = len(_SOI)
+    while True:
+        marker, position = _next_marker(image, position)
+        if marker in _STANDALONE:
+            continue
+        if marker == _EOI_CODE:
+            raise _Defect("truncated: JPEG ends before its first scan")
+        end = position + int.from_bytes(image[position : position + 2], "big")
+        if end < position + 2 or end > len(image):
+            raise _Defect(f"truncated: JPEG segment {marker:#04x} at byte {position} runs past the end")
+        body = image[position + 2 : end]
+        if marker == _DQT:
+            _collect_tables(body, tables)
+        elif marker in _SOF_ALL:
+            if size is not None:
+                raise _Defect("unsupported: JPEG with more than one frame header")
+            size = _frame_size(marker, body)
+            progressive = marker == _SOF_PROGRESSIVE
+        position = end
+        if marker == _SOS:
+            break
+    if size is None:
+        raise _Defect("damaged: JPEG scan without a frame header")
+    # Entropy-coded data stuffs every 0xFF, so an end marker behind the first scan's header is a real one;
+    # some cameras append bytes after it, hence the search.
+    if image.rfind(_EOI, max(position, len(image) - _TAIL_BYTES)) < 0:
+        raise _Defect(f"truncated: JPEG of {len(image)} bytes without an end marker")
+    digest = hashlib.blake2b(b"".join(tables[key] for key in sorted(tables)), digest_size=8).digest()
+    return ImageHeader(ImageKind.JPEG, size[0], size[1], progressive, digest)
+
+
+def _next_marker(image: bytes, position: int) -> tuple[int, int]:
+    """The marker code at `position` (fill bytes skipped) and the position behind it."""
+    if image[position : position + 1] != b"\xff":
+        if position >= len(image):
+            raise _Defect("truncated: JPEG ends inside its header")
+        raise _Defect(f"damaged: no JPEG marker at byte {position}")
+    while image[position : position + 1] == b"\xff":
+        position += 1
+    if position >= len(image):
+        raise _Defect("truncated: JPEG ends inside its header")
+    return image[position], position + 1
+
+
+def _collect_tables(body: bytes, tables: dict[int, bytes]) -> None:
+    position = 0
+    while position < len(body):
+        precision, table_id = body[position] >> 4, body[position] & 15
+        end = position + 1 + (128 if precision else 64)
+        if precision > 1 or end > len(body):
+            raise _Defect("damaged: JPEG quantisation table of a wrong length")
+        tables[table_id] = body[position:end]
+        position = end
+
+
+def _frame_size(marker: int, body: bytes) -> tuple[int, int]:
+    if marker not in (_SOF_BASELINE, _SOF_EXTENDED, _SOF_PROGRESSIVE):
+        raise _Defect(f"unsupported: JPEG process {marker:#04x} (only Huffman-coded DCT is read)")
+    if len(body) < 6 or len(body) < 6 + 3 * body[5]:
+        raise _Defect("damaged: JPEG frame header too short")
+    if body[0] != 8:
+        raise _Defect(f"unsupported: JPEG of {body[0]} bits a sample (only 8 are read)")
+    if body[5] not in (1, 3):
+        raise _Defect(f"unsupported: JPEG of {body[5]} components (only 1 and 3 are read)")
+    return int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+
+
+def _read_png(image: bytes) -> ImageHeader:
+    if len(image) < 33:
+        raise _Defect("truncated: PNG ends inside its header")
+    if image[8:16] != b"\x00\x00\x00\x0dIHDR":
+        raise _Defect("damaged: PNG does not begin with IHDR")
+    depth, colour = image[24], image[25]
+    if depth not in _PNG_BIT_DEPTHS.get(colour, ()):
+        raise _Defect(f"unsupported: PNG of colour type {colour} with {depth} bits")
+    if image.rfind(b"IEND", max(33, len(image) - _TAIL_BYTES)) < 0:
+        raise _Defect(f"truncated: PNG of {len(image)} bytes without its end chunk")
+    width, height = int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
+    return ImageHeader(ImageKind.PNG, width, height, image[28] == 1, bytes(8))
