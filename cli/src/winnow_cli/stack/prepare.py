@@ -1,0 +1,105 @@
+"""What every run of a machine can share: Java's ahead-of-time caches and empty server data."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from winnow_cli.stack.artifacts import Artifact
+from winnow_cli.stack.children import Children
+from winnow_cli.stack.home import PORTS, RunFolder, free_port
+from winnow_cli.stack.process import Process, StartFailed, log_tail
+from winnow_cli.stack.servers import kafka, objects, postgres, registry
+from winnow_cli.stack.servers.java import aot_cache
+from winnow_cli.stack.spec import ProcessSpec
+
+ASSEMBLY_TIMEOUT_S = 180.0
+"""A JVM writes its cache while it ends: 2 to 8 s on two cores."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Where the empty data of Kafka and PostgreSQL is."""
+
+    kafka: Path
+    postgres: Path
+
+
+async def prepare(artifacts: list[Artifact], cache: Path, children: Children, say: Callable[[str], None]) -> Prepared:
+    """Make what the cache lacks, by running each server once on scratch data. Raises `StartFailed`."""
+    kafka_jars = kafka.jar_paths(artifacts, cache)
+    caches = {
+        "kafka": aot_cache(cache, "kafka", kafka_jars),
+        "registry": aot_cache(cache, "registry", [registry.jar_path(artifacts, cache)]),
+        "objects": aot_cache(cache, "objects", [objects.jar_path(artifacts, cache)]),
+    }
+    prepared = Prepared(
+        cache / "templates" / f"kafka-{_digest(*map(str, kafka_jars))}",
+        cache / "templates" / f"postgres-{_digest(postgres.fingerprint())}",
+    )
+    wanted = [*caches.values(), prepared.kafka, prepared.postgres]
+    if all(path.exists() for path in wanted):
+        return prepared
+    lock = FileLock(cache / "prepare.lock")
+    await asyncio.to_thread(lock.acquire)
+    scratch = RunFolder(Path(tempfile.mkdtemp(prefix="prepare-", dir=cache)))
+    try:
+        say("preparing the servers (once: 10 to 20 seconds)")
+        for path in wanted:
+            path.parent.mkdir(exist_ok=True)
+        scratch.make()
+        ports = {name: free_port() for name in PORTS}
+        await _prepare_kafka_data(scratch, ports, artifacts, cache, children, prepared.kafka)
+        if not prepared.postgres.exists():
+            fresh = scratch.data / "postgres"
+            await postgres.initialise(fresh, scratch, children)
+            fresh.rename(prepared.postgres)
+        kafka.fill(scratch, prepared.kafka)
+        specs = {"kafka": kafka.spec, "registry": registry.spec, "objects": objects.spec}
+        recordings = []
+        for name, target in caches.items():
+            if not target.exists():
+                partial = scratch.scratch / target.name
+                spec = specs[name](scratch, ports, artifacts, cache, f"-XX:AOTCacheOutput={partial}")
+                recordings.append(_record(spec, scratch, children, partial, target))
+        await asyncio.gather(*recordings)
+        return prepared
+    finally:
+        await asyncio.to_thread(shutil.rmtree, scratch.path, ignore_errors=True)
+        lock.release()
+
+
+async def _prepare_kafka_data(
+    scratch: RunFolder, ports: dict[str, int], artifacts: list[Artifact], cache: Path, children: Children, target: Path
+) -> None:
+    if target.exists():
+        return
+    log = scratch.log("kafka-format")
+    child = children.spawn(kafka.format_spec(scratch, ports, artifacts, cache), log)
+    code = await child.exited
+    if code != 0:
+        raise StartFailed(f"formatting Kafka's empty data ended with exit code {code}:\n{log_tail(log, 25)}")
+    (scratch.data / "kafka").rename(target)
+
+
+async def _record(spec: ProcessSpec, scratch: RunFolder, children: Children, partial: Path, target: Path) -> None:
+    """Run a server until it is ready and stop it, so that its JVM writes down what it has loaded."""
+    process = Process(spec, scratch.log(spec.name), children, stop_timeout_s=ASSEMBLY_TIMEOUT_S)
+    process.start()
+    try:
+        await process.wait_ready()
+    finally:
+        await process.stop()
+    if partial.exists():
+        partial.rename(target)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

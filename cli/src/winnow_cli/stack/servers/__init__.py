@@ -1,0 +1,1 @@
+"""The four servers: how each is prepared, set up and started."""
