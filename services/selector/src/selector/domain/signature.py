@@ -24,6 +24,8 @@ _SCALES = (
     (2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
 )
 _MIN_WIDTH, _MIN_HEIGHT = 80, 60
+_SATURATED = 251
+_LOG2_UNIT = 1 << 20
 _LOG_LUMA_STEPS = 8191
 _SHARE_STEPS = 65535
 _HAS_AC_BITS = 1
@@ -167,7 +169,7 @@ def _decode_reduced(image: bytes, header: ImageHeader) -> npt.NDArray[np.uint8] 
 
 @njit(nogil=True, cache=True)
 def _grids(
-    grey: npt.NDArray[np.uint8], log2_luma: npt.NDArray[np.float64]
+    grey: npt.NDArray[np.uint8], log2_luma: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float, float]:
     """Luma means (30, 40), gradient grid (15, 20), mean log luma and saturated share of a grey picture.
 
@@ -177,61 +179,71 @@ def _grids(
     height, width = grey.shape
     luma = np.zeros(LUMA_SHAPE, np.int64)
     gradient = np.zeros(LUMA_SHAPE, np.int64)
-    luma_row = np.empty(LUMA_SHAPE[1], np.int64)
-    gradient_row = np.empty(LUMA_SHAPE[1], np.int64)
-    levels = np.zeros(256, np.int64)
+    luma_band = np.zeros(width, np.int32)
+    gradient_band = np.zeros(width, np.int32)
     steps = np.empty(width, np.int32)
+    log_luma = np.int64(0)
+    saturated = np.int64(0)
     for y in range(height):
-        _absolute_steps(grey[y], grey[min(y + 1, height - 1)], steps)
+        line = grey[y]
+        _absolute_steps(line, grey[min(y + 1, height - 1)], steps)
         for x in range(width):
-            levels[grey[y, x]] += 1
-        _sum_cells(grey[y], luma_row)
-        _sum_cells(steps, gradient_row)
+            log_luma += log2_luma[line[x]]
+        for x in range(width):
+            saturated += np.int64(line[x] >= _SATURATED)
         top = y * LUMA_SHAPE[0]
         bottom = top + LUMA_SHAPE[0]
         row = top // height
         while top < bottom:
             cell_end = min((row + 1) * height, bottom)
-            for column in range(LUMA_SHAPE[1]):
-                luma[row, column] += (cell_end - top) * luma_row[column]
-                gradient[row, column] += (cell_end - top) * gradient_row[column]
+            _add_weighted(luma_band, line, cell_end - top)
+            _add_weighted(gradient_band, steps, cell_end - top)
+            if cell_end == (row + 1) * height:
+                _sum_cells(luma_band, luma[row])
+                _sum_cells(gradient_band, gradient[row])
+                luma_band[:] = 0
+                gradient_band[:] = 0
             top = cell_end
             row += 1
     area = width * height
-    log_luma = 0.0
-    for level in range(256):
-        log_luma += levels[level] * log2_luma[level]
-    return _rounded_means(luma, area), _detail(gradient, area), log_luma / area, levels[251:].sum() / area
+    return (
+        _rounded_means(luma, area),
+        _detail(gradient, area),
+        log_luma / (_LOG2_UNIT * area),
+        saturated / area,
+    )
 
 
 @njit(nogil=True, cache=True)
 def _absolute_steps(line: npt.NDArray[np.uint8], below: npt.NDArray[np.uint8], steps: npt.NDArray[np.int32]) -> None:
     """|dx|+|dy| to the right and lower neighbours of a line's pixels; 0 towards the picture's end."""
     width = line.size
+    right = line[1:]  # a slice, since numba tests line[x + 1] for a negative index
     for x in range(width - 1):
         here = np.int32(line[x])
-        steps[x] = abs(np.int32(line[x + 1]) - here) + abs(np.int32(below[x]) - here)
+        steps[x] = abs(np.int32(right[x]) - here) + abs(np.int32(below[x]) - here)
     steps[width - 1] = abs(np.int32(below[width - 1]) - np.int32(line[width - 1]))
 
 
 @njit(nogil=True, cache=True)
-def _sum_cells(line: npt.NDArray[np.integer[Any]], sums: npt.NDArray[np.int64]) -> None:
-    """Sums of a line over equal cells, each pixel `sums.size` units wide and each cell `line.size`."""
-    width = line.size
+def _add_weighted(band: npt.NDArray[np.int64], line: npt.NDArray[np.integer[Any]], weight: int) -> None:
+    for x in range(band.size):
+        band[x] += np.int32(weight) * np.int32(line[x])
+
+
+@njit(nogil=True, cache=True)
+def _sum_cells(band: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> None:
+    """Sums of a band over equal cells, each pixel `sums.size` units wide and each cell `band.size`."""
     columns = sums.size
-    x = 0
-    left = columns  # units of pixel x not yet given to a cell
     for column in range(columns):
-        room = width
-        total = np.int64(0)
-        while room >= left and x < width:
-            total += left * np.int64(line[x])
-            room -= left
-            x += 1
-            left = columns
-        if room > 0 and x < width:
-            total += room * np.int64(line[x])
-            left -= room
+        start = column * band.size
+        end = start + band.size
+        first, last = start // columns, end // columns
+        total = -(start - first * columns) * band[first]
+        for x in range(first, last):
+            total += columns * band[x]
+        if last < band.size:
+            total += (end - last * columns) * band[last]
         sums[column] = total
 
 
@@ -254,4 +266,4 @@ def _detail(sums: npt.NDArray[np.int64], area: int) -> npt.NDArray[np.uint8]:
     return detail
 
 
-_LOG2_LUMA = np.array([math.log2(1 + level) for level in range(256)])
+_LOG2_LUMA = np.array([round(_LOG2_UNIT * math.log2(1 + level)) for level in range(256)], np.int32)
