@@ -179,8 +179,8 @@ def _grids(
     height, width = grey.shape
     luma = np.zeros(LUMA_SHAPE, np.int64)
     gradient = np.zeros(LUMA_SHAPE, np.int64)
-    luma_band = np.zeros(width, np.int32)
-    gradient_band = np.zeros(width, np.int32)
+    luma_band = np.zeros(width, np.int64)
+    gradient_band = np.zeros(width, np.int64)
     steps = np.empty(width, np.int32)
     log_luma = np.int64(0)
     saturated = np.int64(0)
@@ -228,7 +228,7 @@ def _absolute_steps(line: npt.NDArray[np.uint8], below: npt.NDArray[np.uint8], s
 @njit(nogil=True, cache=True)
 def _add_weighted(band: npt.NDArray[np.int64], line: npt.NDArray[np.integer[Any]], weight: int) -> None:
     for x in range(band.size):
-        band[x] += np.int32(weight) * np.int32(line[x])
+        band[x] += weight * line[x]
 
 
 @njit(nogil=True, cache=True)
