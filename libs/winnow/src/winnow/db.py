@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
@@ -38,6 +40,39 @@ def sqlalchemy_url(settings: DatabaseSettings) -> Any:
         port=settings.postgres_port,
         database=settings.postgres_database,
     )
+
+
+def migrate(settings: DatabaseSettings, scripts: Path, version_table: str) -> None:
+    """Brings a service's tables to its newest alembic revision, in one transaction; a no-op where they are there.
+
+    Processes that start at once wait for each other. Raises `DependencyDown`.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import text
+    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    def upgrade(connection: Any) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+        config.attributes.update(connection=connection, version_table=version_table)
+        command.upgrade(config, "head")
+
+    async def run() -> None:
+        engine = create_async_engine(sqlalchemy_url(settings))
+        try:
+            async with engine.begin() as connection:
+                lock = zlib.crc32(version_table.encode())
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+                await connection.run_sync(upgrade)
+        finally:
+            await engine.dispose()
+
+    try:
+        asyncio.run(run())
+    except (*UNREACHABLE, OperationalError, InterfaceError) as error:
+        raise DependencyDown(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
 
 class Database:

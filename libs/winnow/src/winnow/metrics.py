@@ -23,7 +23,6 @@ transaction_time = Histogram("winnow_transaction_seconds", "Begin to committed."
 transactions_aborted = Counter("winnow_transactions_aborted", "Transactions aborted and repeated.")
 restore_time = Histogram("winnow_restore_seconds", "Restoring one partition's state.", buckets=SECONDS)
 state_bytes = Counter("winnow_state_bytes", "Bytes of state written, before compression.")
-state_cameras = Gauge("winnow_state_cameras", "Cameras whose state this process holds.")
 policy_errors = Counter("winnow_policy_errors", "Policy or camera records that were ignored as invalid.")
 
 frames_published = Counter("winnow_frames_published", "Frames acknowledged by the broker.", ["camera"])

@@ -58,17 +58,17 @@ class Objects:
             return False
         raise DependencyDown(f"object storage: PUT {key} answered {response.status}")
 
-    def get(self, key: str) -> bytes | None:
-        """The object's bytes, None where there is none."""
+    def get(self, key: str, *, bucket: str | None = None, max_bytes: int | None = None) -> bytes | None:
+        """The object's bytes (the first `max_bytes` of them), None where there is none."""
         with _translated():
             try:
-                response = self._client.get_object(self.bucket, key)
+                response = self._client.get_object(bucket or self.bucket, key)
             except S3Error as error:
                 if error.code in ("NoSuchKey", "NoSuchBucket"):
                     return None
                 raise
             try:
-                return bytes(response.read())
+                return bytes(response.read(max_bytes))
             finally:
                 response.close()
                 response.release_conn()

@@ -1,0 +1,35 @@
+"""What a frame is called: (camera_id, frame_id), the same however often it is sent."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from winnow.clock import to_ms
+from winnow.errors import PoisonRecord
+
+FRAMES = uuid.UUID("6f2b5f0e-3d0a-5a54-9d0c-6a3c1b7e9f10")
+"""Namespace of all frame ids that Winnow makes (RFC 9562, version 5)."""
+
+MAX_CAMERA_ID_BYTES = 200
+
+
+def frame_id_of_capture(camera_id: str, captured_at: datetime, sequence: int | None) -> str:
+    """The id of a frame whose producer gave none: uuid5 over `camera NUL captured_at in ms NUL sequence`."""
+    number = "" if sequence is None else str(sequence)
+    return str(uuid.uuid5(FRAMES, f"{camera_id}\0{to_ms(captured_at)}\0{number}"))
+
+
+def frame_id_of_file(camera_id: str, sha256: str, index: int) -> str:
+    """The id of a frame of a file: uuid5 over `camera NUL SHA-256 of the file (hex) NUL index from 0`."""
+    return str(uuid.uuid5(FRAMES, f"{camera_id}\0{sha256}\0{index}"))
+
+
+def check_camera_id(camera_id: str) -> None:
+    """Raises `PoisonRecord` unless it is 1 to 200 bytes of UTF-8 without control characters."""
+    if not camera_id:
+        raise PoisonRecord("the camera id is empty")
+    if len(camera_id.encode()) > MAX_CAMERA_ID_BYTES:
+        raise PoisonRecord(f"the camera id has {len(camera_id.encode())} bytes; {MAX_CAMERA_ID_BYTES} are the most")
+    if not camera_id.isprintable():
+        raise PoisonRecord(f"the camera id {camera_id!r} has control characters")

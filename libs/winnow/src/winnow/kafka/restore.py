@@ -1,0 +1,96 @@
+"""Reading a partition's state back: to its end, past open transactions, and never less than that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from winnow.errors import DependencyDown
+from winnow.kafka import config
+from winnow.kafka.record import Record, record_of
+from winnow.settings import KafkaSettings
+
+
+def log_end(admin: AdminClient, topic: str, partition: int) -> int:
+    """The end of the log, open transactions included. Raises `DependencyDown`.
+
+    READ_UNCOMMITTED: an open transaction pins the last stable offset, and a restore that took that for the end
+    would miss state in silence.
+    """
+    return _offset(admin, topic, partition, OffsetSpec.latest())
+
+
+def log_start(admin: AdminClient, topic: str, partition: int) -> int:
+    """The first offset that retention has left. Raises `DependencyDown`."""
+    return _offset(admin, topic, partition, OffsetSpec.earliest())
+
+
+def _offset(admin: AdminClient, topic: str, partition: int, spec: OffsetSpec) -> int:
+    where = TopicPartition(topic, partition)
+    futures = admin.list_offsets({where: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=10)
+    try:
+        return int(futures[where].result().offset)
+    except KafkaException as error:
+        raise DependencyDown(f"broker: offsets of {topic}/{partition}: {error}") from error
+
+
+def read_to_end(
+    settings: KafkaSettings,
+    topic: str,
+    partition: int,
+    *,
+    client_id: str,
+    cancelled: Callable[[], bool] = lambda: False,
+    start: int = OFFSET_BEGINNING,
+) -> Iterator[Record]:
+    """The committed records of a partition up to its end as it was at the call.
+
+    Waits for transactions that are open at the call: they end by commit, abort or the broker's time-out. Ends early
+    when `cancelled()`. Raises `DependencyDown`.
+    """
+    target = log_end(AdminClient(config.admin(settings)), topic, partition)
+    if target == 0:
+        return
+    consumer = Consumer(
+        {
+            **config.reader(settings, client_id=client_id),
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        silent_since = time.monotonic()
+        while not cancelled():
+            first = consumer.poll(0.2)
+            if first is None:
+                if time.monotonic() - silent_since > 60:
+                    raise DependencyDown(f"broker: {topic}/{partition} could not be read to {target} for 60 s")
+                continue
+            silent_since = time.monotonic()
+            for message in [first, *consumer.consume(1000, 0)]:
+                error = message.error()
+                if error is None:
+                    yield record_of(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    # The EOF offset passes trailing control records; with a transaction open it stops before them.
+                    if int(message.offset() or 0) >= target:
+                        return
+                elif not error.retriable() and error.code() not in TRANSIENT:
+                    raise DependencyDown(f"broker: {topic}/{partition}: {error}")
+    finally:
+        consumer.close()
+
+
+TRANSIENT = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)

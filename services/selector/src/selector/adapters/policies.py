@@ -1,0 +1,52 @@
+"""Policies and cameras from their topics, followed while the service runs."""
+
+from __future__ import annotations
+
+import structlog
+
+from selector.domain.policy import PolicyBook, PolicyInForce
+from winnow import metrics
+from winnow.codec import Codec
+from winnow.errors import PoisonRecord, Refused
+from winnow.events import Camera, SelectionPolicy
+from winnow.kafka.record import Record
+from winnow.kafka.table import TableReader
+from winnow.settings import KafkaSettings
+
+log = structlog.get_logger()
+
+
+class Policies:
+    """What is in force for each camera. An invalid record is ignored with an alert; the one before stays in force."""
+
+    def __init__(self, settings: KafkaSettings, codec: Codec, *, client_id: str) -> None:
+        self._names = settings.names
+        self._codec = codec
+        self._book = PolicyBook()
+        topics = [self._names.policies, self._names.cameras]
+        self._table = TableReader(settings, topics, self._apply, client_id=f"{client_id}-policies")
+
+    def waits_for(self) -> str:
+        """Empty once all policies and cameras are read and there is a default."""
+        if not self._table.loaded.is_set():
+            return "reading policies and cameras"
+        if not self._book.has_default:
+            return f"no default policy in {self._names.policies}; `winnow topics apply` writes the first"
+        return ""
+
+    def in_force(self, camera_id: str) -> PolicyInForce:
+        return self._book.in_force(camera_id)
+
+    def close(self) -> None:
+        self._table.close()
+
+    def _apply(self, record: Record) -> None:
+        try:
+            if record.topic == self._names.policies:
+                policy = self._codec.decode(record.topic, SelectionPolicy, record.value)
+                self._book.set_policy((record.key or b"").decode(errors="replace"), record.offset, policy)
+            else:
+                self._book.set_camera(record.offset, self._codec.decode(record.topic, Camera, record.value))
+        except (PoisonRecord, Refused) as error:
+            metrics.policy_errors.inc()
+            log.error("ignored; what was in force stays in force", record=record.position, reason=str(error))

@@ -1,0 +1,178 @@
+"""The selector's part of the transactional loop: decisions to records, and state to and from the state topic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from selector.adapters.frames import Extracted, extract_record
+from selector.adapters.policies import Policies
+from selector.domain.decide import ObservedFrame, decide
+from selector.domain.signature import ExtractionLimits
+from selector.domain.state import CameraState, changes, restored
+from winnow import metrics
+from winnow.clock import now
+from winnow.codec import Codec
+from winnow.contract import Names
+from winnow.errors import PoisonRecord, StateMismatch
+from winnow.events import (
+    Cursor,
+    Expired,
+    Frame,
+    Outcome,
+    SelectedFrame,
+    SelectorState,
+    Source,
+    Start,
+    Verdict,
+)
+from winnow.kafka.deadletter import dead_letter
+from winnow.kafka.headers import cloud_event
+from winnow.kafka.record import Record
+from winnow.kafka.transactional import Decided, Output
+
+SERVICE = "selector"
+
+States = dict[str, CameraState]
+
+
+class FrameProcessor:
+    """Judges the frames of a partition; keeps nothing between calls."""
+
+    def __init__(self, names: Names, codec: Codec, policies: Policies, limits: ExtractionLimits) -> None:
+        self._names = names
+        self._codec = codec
+        self._policies = policies
+        self._limits = limits
+
+    def waits_for(self) -> str:
+        return self._policies.waits_for()
+
+    def extract(self, record: Record) -> Extracted:
+        return extract_record(record, self._codec, self._limits)
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def restore(self, partition: int, records: Iterable[Record]) -> tuple[States, int | None]:
+        try:
+            return restored(self._decoded(records))
+        except (ValueError, PoisonRecord) as error:
+            raise StateMismatch(
+                f"{self._names.state}, partition {partition}: {error}; nothing was judged. The state cannot be used: "
+                "restore the topic from a backup"
+            ) from error
+
+    def _decoded(self, records: Iterable[Record]) -> Iterator[SelectorState]:
+        for record in records:
+            yield self._codec.decode(self._names.state, SelectorState, record.value)
+
+    def cursor(self, next_offset: int) -> Output:
+        return self._state_output(SelectorState(cursor=Cursor(next_offset)))
+
+    def start(self, offset: int) -> Output:
+        return self._state_output(SelectorState(start=Start(offset)))
+
+    def expired(self, first: int, last: int) -> Output:
+        return self._state_output(SelectorState(expired=Expired(first, last)))
+
+    def _state_output(self, record: SelectorState) -> Output:
+        return Output(self._names.state, record.key.encode(), self._codec.encode(self._names.state, record))
+
+    # --- decide -------------------------------------------------------------------------------------------------
+
+    def decide(self, state: States, batch: list[tuple[Record, Extracted]]) -> Decided[States]:
+        after = dict(state)
+        verdicts: list[Verdict] = []
+        outputs: list[Output] = []
+        for record, extracted in batch:
+            verdict = self._verdict(record, extracted, after)
+            verdicts.append(verdict)
+            outputs.append(self._output(record, self._names.verdicts, "verdict", verdict, verdict))
+            if verdict.outcome is Outcome.KEPT and extracted.frame is not None:
+                selected = _selected(verdict, extracted, extracted.frame)
+                outputs.append(self._output(record, self._names.selected, "selected", selected, verdict))
+            elif verdict.outcome is Outcome.UNREADABLE:
+                key, value, headers = dead_letter(record, SERVICE, PoisonRecord(f"{verdict.reason}: {verdict.detail}"))
+                topic = self._names.dead_letters(record.topic, SERVICE)
+                outputs.append(Output(topic, key, value, headers))
+        changed = [s for camera_id in _cameras(batch) if (s := after.get(camera_id)) is not state.get(camera_id) and s]
+        states = [self._state_output(r) for s in changed for r in changes(state.get(s.camera_id), s)]
+        return Decided([*outputs, *states], after, _counted(verdicts, states))
+
+    def _verdict(self, record: Record, extracted: Extracted, states: States) -> Verdict:
+        source = Source(record.topic, record.partition, record.offset)
+        frame, frame_id = extracted.frame, extracted.frame_id
+        if frame is None or frame_id is None or extracted.refused:
+            return Verdict(
+                camera_id=frame.camera_id if frame is not None else None,
+                frame_id=frame_id,
+                source=source,
+                broker_time=record.timestamp,
+                captured_at=frame.captured_at if frame is not None else None,
+                event_time=record.timestamp,
+                outcome=Outcome.UNREADABLE,
+                reason=extracted.refused,
+                detail=extracted.detail,
+                size_bytes=extracted.size_bytes,
+                decided_at=now(),
+            )
+        observed = ObservedFrame(
+            camera_id=frame.camera_id,
+            frame_id=frame_id,
+            source=source,
+            captured_at=frame.captured_at,
+            broker_time=record.timestamp,
+            size_bytes=extracted.size_bytes,
+            content_hash=extracted.content_hash,
+            signature=extracted.signature,
+            unreadable=extracted.detail,
+            decided_at=now(),
+        )
+        state = states.get(frame.camera_id) or CameraState(frame.camera_id)
+        verdict, states[frame.camera_id] = decide(state, observed, self._policies.in_force(frame.camera_id))
+        return verdict
+
+    def _output(self, record: Record, topic: str, kind: str, event: object, verdict: Verdict) -> Output:
+        headers = cloud_event(kind, SERVICE, verdict.source, verdict.decided_at, record)
+        return Output(topic, record.key, self._codec.encode(topic, event), headers)
+
+
+def _cameras(batch: list[tuple[Record, Extracted]]) -> list[str]:
+    return list(dict.fromkeys(e.frame.camera_id for _, e in batch if e.frame is not None))
+
+
+def _selected(verdict: Verdict, extracted: Extracted, frame: Frame) -> SelectedFrame:
+    signature = extracted.signature
+    assert signature is not None
+    return SelectedFrame(
+        camera_id=frame.camera_id,
+        frame_id=verdict.frame_id or "",
+        source=verdict.source,
+        captured_at=frame.captured_at,
+        event_time=verdict.event_time,
+        content_type=f"image/{signature.kind}",
+        image=frame.image,
+        width=signature.width,
+        height=signature.height,
+        reason=verdict.reason,
+        flags=verdict.flags,
+        block=verdict.block or "",
+        signature=verdict.signature,
+        signature_version=verdict.signature_version,
+        policy_version=verdict.policy_version,
+    )
+
+
+def _counted(verdicts: list[Verdict], states: list[Output]) -> Callable[[], None]:
+    def count() -> None:
+        done = now()
+        for (outcome, reason), number in Counter((v.outcome.value, v.reason) for v in verdicts).items():
+            metrics.verdicts.labels(outcome, reason).inc(number)
+        for verdict in verdicts:
+            metrics.verdict_latency.observe(max(0.0, (done - verdict.broker_time).total_seconds()))
+        metrics.state_bytes.inc(sum(len(s.value or b"") + len(s.key or b"") for s in states))
+        unreadable = sum(v.outcome is Outcome.UNREADABLE for v in verdicts)
+        if unreadable:
+            metrics.dead_letters.labels(verdicts[0].source.topic, SERVICE).inc(unreadable)
+
+    return count

@@ -1,0 +1,65 @@
+"""The selector: frames in, one verdict each; kept ones go on to the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+
+import cv2
+import numpy as np
+
+from selector.adapters.frames import Extracted
+from selector.adapters.policies import Policies
+from selector.adapters.processor import FrameProcessor, States
+from selector.domain.ring import Ring
+from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.settings import SelectorSettings
+from winnow.codec import Codec
+from winnow.health import Health, HealthServer
+from winnow.kafka.transactional import LoopSettings, TransactionalLoop
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """The parts that run: the loop, the policies beside it and the health server."""
+
+    loop: TransactionalLoop[States, Extracted]
+    policies: Policies
+    server: HealthServer
+
+    def run(self, stop: Event) -> None:
+        try:
+            self.loop.run(stop)
+        finally:
+            self.policies.close()
+            self.server.close()
+
+
+def build(settings: SelectorSettings) -> Selector:
+    """Wires the selector; compiled code is warm when this returns."""
+    warm_up()
+    names = settings.names
+    codec = Codec(settings.registry_url)
+    health = Health()
+    policies = Policies(settings, codec, client_id=settings.instance)
+    processor = FrameProcessor(names, codec, policies, ExtractionLimits(settings.max_pixels))
+    loop_settings = LoopSettings(
+        group=names.group("selector"),
+        topic=names.frames,
+        state_topic=names.state,
+        instance=settings.instance,
+        threads=settings.extract_threads,
+        batch_max=settings.batch_max,
+        linger_s=settings.linger_s,
+    )
+    loop = TransactionalLoop(processor, loop_settings, settings, health)
+    return Selector(loop, policies, HealthServer(health, settings.health_host, settings.health_port))
+
+
+def warm_up() -> None:
+    """Compiles, or loads from the cache, what numba compiles, so that no frame waits for it."""
+    cv2.setNumThreads(1)  # the threads are ours: one frame each
+    picture = np.random.default_rng(0).integers(0, 255, (480, 640), dtype=np.uint8)
+    signature = extract(cv2.imencode(".jpg", picture)[1].tobytes(), ExtractionLimits())
+    assert isinstance(signature, Signature)
+    Ring().put("warm-up", 0, signature).nearest(signature, 1.0)

@@ -1,0 +1,202 @@
+"""The decision on one frame: a pure function of the camera's state, the frame and the policy in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from selector.domain import sampling
+from selector.domain.budget import heartbeat_interval_ms, refill
+from selector.domain.noise import NearDuplicateThresholds, near_duplicate_thresholds, update_noise_floor
+from selector.domain.policy import PolicyInForce
+from selector.domain.ring import Match
+from selector.domain.signature import SIGNATURE_VERSION, Signature
+from selector.domain.state import CameraState
+from winnow.clock import to_ms
+from winnow.events import Nearest, Outcome, RuleOutcome, Source, Verdict
+
+OLDEST = timedelta(days=30)
+NEWEST = timedelta(minutes=5)
+
+FULL = "full"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObservedFrame:
+    """A frame as the decision sees it. `signature` is None where `unreadable` says why.
+
+    `content_hash` is XXH3-128 of the image bytes; `decided_at` goes into the verdict and decides nothing.
+    """
+
+    camera_id: str
+    frame_id: str
+    source: Source
+    captured_at: datetime
+    broker_time: datetime
+    size_bytes: int
+    content_hash: int
+    signature: Signature | None
+    unreadable: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruling:
+    """What the rules say of a readable frame, and what they measured."""
+
+    reason: str
+    match: Match | None = None
+    identical_to: str | None = None
+    thresholds: NearDuplicateThresholds | None = None
+
+    @property
+    def kept(self) -> bool:
+        return self.reason in ("novel", "heartbeat")
+
+
+def event_time(captured_at: datetime, broker_time: datetime) -> tuple[datetime, bool]:
+    """The time that decisions use, and whether the camera's clock was set aside for the broker's."""
+    if broker_time - OLDEST <= captured_at <= broker_time + NEWEST:
+        return captured_at, False
+    return broker_time, True
+
+
+def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> tuple[Verdict, CameraState]:
+    """One frame's verdict and the camera's next state.
+
+    The first rule that speaks wins: redelivered, unreadable, identical_bytes, near_duplicate, over_budget, novel;
+    a due heartbeat keeps a near-duplicate, and the control share keeps whatever the rules said. Reads no clock.
+    """
+    moment, skewed = event_time(frame.captured_at, frame.broker_time)
+    event_ms = to_ms(moment)
+    low_hash = frame.content_hash & (2**64 - 1)
+    contents = state.seen.contents_of(frame.frame_id)
+    flags = (["clock_skew"] if skewed else []) + (["id_reused"] if contents and low_hash not in contents else [])
+    verdict = _undecided(frame, policy, moment)
+    if low_hash in contents:
+        return replace(verdict, outcome=Outcome.REDELIVERED, reason="redelivered", flags=tuple(flags)), state
+    seen = state.seen.add(frame.frame_id, low_hash)
+    if frame.signature is None:
+        verdict = replace(verdict, reason="undecodable", detail=frame.unreadable, flags=tuple(flags))
+        return verdict, replace(state, seen=seen, frames=state.frames + 1)
+    before = replace(
+        state,
+        seen=seen,
+        frames=state.frames + 1,
+        bucket=refill(state.bucket, per_hour=policy.policy.kept_per_hour, burst=policy.policy.burst, now_ms=event_ms),
+    )
+    ruling = _rule(before, frame.signature, state.seen.id_of(low_hash), policy, event_ms)
+    control = sampling.serves_control(
+        policy.sampling_key, frame.camera_id, policy.policy.control_every_s, state.last_event_ms, event_ms
+    )
+    after = _learn(before, frame, ruling, event_ms, control=control)
+    if ruling.thresholds is not None and ruling.thresholds.warm_up:
+        flags.append("warm_up")
+    signals = _signals(frame.signature, ruling, before)
+    if control:
+        flags.append("control")
+        signals["control_weight_s"] = (event_ms - (state.last_event_ms or event_ms)) / 1000
+    rules = RuleOutcome("kept" if ruling.kept else "rejected", ruling.reason)
+    return (
+        replace(
+            verdict,
+            outcome=Outcome.KEPT if control or ruling.kept else Outcome.REJECTED,
+            reason="control" if control else ruling.reason,
+            rules=rules if control else None,
+            flags=tuple(flags),
+            signals=signals,
+            thresholds=_thresholds(ruling),
+            nearest=_nearest(ruling),
+            signature=frame.signature.to_bytes(),
+            signature_version=SIGNATURE_VERSION,
+        ),
+        after,
+    )
+
+
+def _undecided(frame: ObservedFrame, policy: PolicyInForce, moment: datetime) -> Verdict:
+    """What every verdict of this frame has in common; the outcome is still that of a frame that cannot be read."""
+    return Verdict(
+        camera_id=frame.camera_id,
+        frame_id=frame.frame_id,
+        source=frame.source,
+        broker_time=frame.broker_time,
+        captured_at=frame.captured_at,
+        event_time=moment,
+        outcome=Outcome.UNREADABLE,
+        reason="",
+        decided_at=frame.decided_at,
+        block=sampling.block(policy.sampling_key, policy.scene, policy.policy.split_block_s, to_ms(moment)),
+        policy_version=policy.version,
+        camera_version=policy.camera_version,
+        effort=FULL,
+        content_hash=f"{frame.content_hash:032x}",
+        size_bytes=frame.size_bytes,
+    )
+
+
+def _rule(
+    state: CameraState, signature: Signature, identical_to: str | None, policy: PolicyInForce, event_ms: int
+) -> _Ruling:
+    if identical_to is not None:
+        return _Ruling("identical_bytes", identical_to=identical_to)
+    thresholds = near_duplicate_thresholds(state.noise)
+    match = state.ring.nearest(signature, thresholds.cosine)
+    duplicate = (
+        match is not None and match.cosine <= thresholds.cosine and match.fit.block_residual <= thresholds.residual
+    )
+    funded = state.bucket.tokens >= 1.0
+    if not duplicate:
+        return _Ruling("novel" if funded else "over_budget", match, thresholds=thresholds)
+    every_ms = heartbeat_interval_ms(per_hour=policy.policy.kept_per_hour, share=policy.policy.heartbeat_share)
+    due = state.last_kept_ms is not None and event_ms - state.last_kept_ms >= every_ms
+    return _Ruling("heartbeat" if due and funded else "near_duplicate", match, thresholds=thresholds)
+
+
+def _learn(state: CameraState, frame: ObservedFrame, ruling: _Ruling, event_ms: int, *, control: bool) -> CameraState:
+    """What the frame leaves behind. A control frame is outside the budget and never in the ring."""
+    assert frame.signature is not None
+    if ruling.match is not None:
+        noise = update_noise_floor(state.noise, residual=ruling.match.fit.block_residual, cosine=ruling.match.cosine)
+        state = replace(state, noise=noise)
+    if ruling.kept and not control:
+        state = replace(
+            state,
+            ring=state.ring.put(frame.frame_id, event_ms, frame.signature),
+            bucket=state.bucket._replace(tokens=state.bucket.tokens - 1.0),
+            last_kept_ms=event_ms if state.last_kept_ms is None else max(state.last_kept_ms, event_ms),
+        )
+    last_ms = event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms)
+    return replace(state, last_event_ms=last_ms)
+
+
+def _signals(signature: Signature, ruling: _Ruling, state: CameraState) -> dict[str, float]:
+    signals = {
+        "mean_log_luma": signature.mean_log_luma,
+        "saturated_share": signature.saturated_share,
+        "tokens": state.bucket.tokens,
+    }
+    if ruling.match is not None:
+        fit = ruling.match.fit
+        signals |= {
+            "cosine": ruling.match.cosine,
+            "residual": fit.block_residual,
+            "residual_cell": fit.cell_residual,
+            "gain": fit.gain,
+            "offset": fit.offset,
+            "shift_x": fit.shift_x,
+            "shift_y": fit.shift_y,
+        }
+    return signals
+
+
+def _thresholds(ruling: _Ruling) -> dict[str, float]:
+    if ruling.thresholds is None:
+        return {}
+    return {"cosine": ruling.thresholds.cosine, "residual": ruling.thresholds.residual, "tokens": 1.0}
+
+
+def _nearest(ruling: _Ruling) -> Nearest | None:
+    if ruling.identical_to is not None:
+        return Nearest(ruling.identical_to, 0.0)
+    return Nearest(ruling.match.frame_id, ruling.match.fit.block_residual) if ruling.match is not None else None

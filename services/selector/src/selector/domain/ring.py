@@ -1,0 +1,95 @@
+"""The ring of kept frames that new ones are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from selector.domain.descriptor import DESCRIPTOR_SIZE, cosine_distances, describe
+from selector.domain.fit import GridFit, fit_grids
+from selector.domain.signature import Signature
+
+RING_SIZE = 128
+COMPARED = 4
+"""Kept frames that a frame is fitted to: those nearest by cosine (docs/measurements/near-duplicates.md)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A kept frame as the ring has it; `packed` is its signature's stored form."""
+
+    frame_id: str
+    event_ms: int
+    packed: bytes
+    luma: npt.NDArray[np.uint8]
+
+
+class Match(NamedTuple):
+    """How a frame compares with the kept one that is most like it."""
+
+    frame_id: str
+    cosine: float
+    fit: GridFit
+
+
+def _no_descriptors() -> npt.NDArray[np.float32]:
+    return np.zeros((0, DESCRIPTOR_SIZE), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """The last 128 frames that the rules kept; a value, replaced by `put`. `count` were ever put."""
+
+    count: int = 0
+    kept: tuple[Kept, ...] = ()
+    descriptors: npt.NDArray[np.float32] = field(default_factory=_no_descriptors)
+
+    def nearest(self, signature: Signature, max_cosine: float) -> Match | None:
+        """The kept frame with the least residual after the fit, among the four nearest by cosine.
+
+        Only frames within `max_cosine` are fitted, and the nearest by cosine always. None where nothing was kept yet.
+        """
+        if not self.kept:
+            return None
+        distances = cosine_distances(describe(signature.luma), self.descriptors)
+        order = np.argsort(distances, kind="stable")[:COMPARED]
+        best: Match | None = None
+        for place in order:
+            cosine = float(distances[place])
+            if best is not None and cosine > max_cosine:
+                break
+            fit = fit_grids(signature.luma, self.kept[place].luma)
+            if best is None or fit.block_residual < best.fit.block_residual:
+                best = Match(self.kept[place].frame_id, cosine, fit)
+        return best
+
+    def put(self, frame_id: str, event_ms: int, signature: Signature) -> Ring:
+        """The ring with one more kept frame, in the place of the oldest where it was full."""
+        slot = self.count % RING_SIZE
+        entry = Kept(frame_id, event_ms, signature.to_bytes(), signature.luma)
+        descriptor = describe(signature.luma)[np.newaxis]
+        return replace(
+            self,
+            count=self.count + 1,
+            kept=(*self.kept[:slot], entry, *self.kept[slot + 1 :]),
+            descriptors=np.concatenate((self.descriptors[:slot], descriptor, self.descriptors[slot + 1 :])),
+        )
+
+    @staticmethod
+    def restored(count: int, kept: dict[int, tuple[str, int, bytes]]) -> Ring:
+        """The ring of which these are the entries (frame id, event time in ms, packed signature) by slot.
+
+        Raises `ValueError` where one of the slots that `count` asks for is missing.
+        """
+        size = min(count, RING_SIZE)
+        if sorted(kept) != list(range(size)):
+            raise ValueError(f"a ring of {size} frames has the slots {sorted(kept)}")
+        entries = []
+        for slot in range(size):
+            frame_id, event_ms, packed = kept[slot]
+            entries.append(Kept(frame_id, event_ms, packed, Signature.from_bytes(packed).luma))
+        descriptors = np.stack([describe(entry.luma) for entry in entries]) if entries else _no_descriptors()
+        return Ring(count, tuple(entries), descriptors)
