@@ -10,11 +10,19 @@
 `Stack.attach(Home.default())` speaks to the one that runs. Servers are called kafka, registry, objects, postgres.
 """
 
-from winnow_cli.stack.artifacts import ArtifactRefused, ArtifactUnavailable
-from winnow_cli.stack.client import AlreadyRunning, Stack, running_run, wait_until_gone
-from winnow_cli.stack.control import BadRequest, NotRunning
+from winnow_cli.stack.client import Stack, running_run, wait_until_gone
+from winnow_cli.stack.errors import (
+    AlreadyRunning,
+    ArtifactRefused,
+    ArtifactUnavailable,
+    BadRequest,
+    NotRunning,
+    StackError,
+    StartFailed,
+    StillRunning,
+    UnusableMachine,
+)
 from winnow_cli.stack.home import Home
-from winnow_cli.stack.process import StartFailed
 from winnow_cli.stack.spec import ProcessSpec, Ready
 
 __all__ = [
@@ -27,7 +35,10 @@ __all__ = [
     "ProcessSpec",
     "Ready",
     "Stack",
+    "StackError",
     "StartFailed",
+    "StillRunning",
+    "UnusableMachine",
     "running_run",
     "wait_until_gone",
 ]

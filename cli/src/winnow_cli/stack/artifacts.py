@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import requests
 from filelock import FileLock
+
+from winnow_cli.stack.errors import ArtifactRefused, ArtifactUnavailable
 
 ATTEMPTS = 3
 PARALLEL_DOWNLOADS = 6
@@ -23,14 +24,6 @@ CONNECT_AND_READ_TIMEOUT_S = 60
 
 Progress = Callable[["Artifact", int], None]
 """Called with an artifact and how many more of its bytes have arrived; a negative count starts it over."""
-
-
-class ArtifactRefused(Exception):
-    """A downloaded file is not the one that the lock names; nothing of it was kept."""
-
-
-class ArtifactUnavailable(Exception):
-    """A file of the lock could not be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,8 @@ def read_lock(text: str | None = None) -> list[Artifact]:
         if not line.strip() or line.startswith("#"):
             continue
         server, coordinate, size_bytes, sha256 = line.split()
-        artifacts.append(Artifact(server, *coordinate.split(":"), int(size_bytes), sha256))  # type: ignore[call-arg]
+        group, name, version, classifier, packaging = coordinate.split(":")
+        artifacts.append(Artifact(server, group, name, version, classifier, packaging, int(size_bytes), sha256))
     return artifacts
 
 
@@ -136,6 +130,7 @@ def _bring(artifact: Artifact, cache: Path, partial: Path, progress: Progress, s
 
 
 def _download(artifact: Artifact, partial: Path, progress: Progress, stop: threading.Event) -> Path:
+    import requests
     from jgo.maven import MavenContext, PythonResolver
 
     arrived = 0

@@ -15,19 +15,15 @@ from typing import Any, Self
 
 from winnow_cli.stack import control
 from winnow_cli.stack.artifacts import Artifact, fetch, missing, read_lock
-from winnow_cli.stack.control import BadRequest, NotRunning
+from winnow_cli.stack.errors import AlreadyRunning, BadRequest, NotRunning, StartFailed, StillRunning
 from winnow_cli.stack.home import Home, RunFolder
-from winnow_cli.stack.process import StartFailed, log_tail
+from winnow_cli.stack.process import log_tail
 from winnow_cli.stack.spec import ProcessSpec
 
 DOWN_TIMEOUT_S = 90.0
 
 Report = Callable[[dict[str, Any]], None]
 """Told of each event: `{"event": "phase", "text"}`, `{"event": "ready", "name", "seconds"}`."""
-
-
-class AlreadyRunning(Exception):
-    """Another run has this home."""
 
 
 class Stack:
@@ -167,13 +163,14 @@ class Stack:
         self._cut_lifeline()
 
     def down(self) -> None:
-        """Stop everything, and return when the last process is gone. Raises `TimeoutError`."""
+        """Stop everything, and return when the last process is gone. Raises `StillRunning`."""
         self._over = True
         with contextlib.suppress(NotRunning):
             self._ask("down")
         self._cut_lifeline()
         if self._guard is not None:
-            self._guard.wait(DOWN_TIMEOUT_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._guard.wait(DOWN_TIMEOUT_S)
         wait_until_gone(self.home)
 
     def _cut_lifeline(self) -> None:
@@ -198,7 +195,7 @@ def running_run(home: Home) -> RunFolder | None:
 
 
 def wait_until_gone(home: Home) -> None:
-    """Wait until no process of a run is left: its guard, the last, holds the home's lock. Raises `TimeoutError`."""
+    """Wait until no process of a run is left: its guard, the last, holds the home's lock. Raises `StillRunning`."""
     until = time.monotonic() + DOWN_TIMEOUT_S
     with home.lock.open("a") as lock:
         while True:
@@ -207,7 +204,9 @@ def wait_until_gone(home: Home) -> None:
                 return
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise TimeoutError(f"{home.path}: something still runs after {DOWN_TIMEOUT_S:g} s") from None
+                    raise StillRunning(
+                        f"{home.path}: something still runs after {DOWN_TIMEOUT_S:g} s; try again."
+                    ) from None
                 time.sleep(0.05)
 
 

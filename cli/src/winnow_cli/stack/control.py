@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from winnow_cli.stack.process import StartFailed
+from winnow_cli.stack.errors import BadRequest, NotRunning, StartFailed
 
 LINE_LIMIT_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 5.0
@@ -19,14 +19,6 @@ ANSWER_TIMEOUT_S = 180.0
 
 REFUSED = 4
 """A supervisor's exit code where another run has the home."""
-
-
-class BadRequest(Exception):
-    """The supervisor does not know what was asked for."""
-
-
-class NotRunning(Exception):
-    """There is no supervisor to speak to."""
 
 
 async def answer(line: bytes, token: str, do: Callable[[dict[str, Any]], Awaitable[Any]]) -> dict[str, Any]:

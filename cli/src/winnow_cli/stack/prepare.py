@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from winnow_cli.stack.artifacts import Artifact
 from winnow_cli.stack.children import Children
+from winnow_cli.stack.errors import StartFailed
 from winnow_cli.stack.home import PORTS, RunFolder, free_port
-from winnow_cli.stack.process import Process, StartFailed, log_tail
+from winnow_cli.stack.process import Process, log_tail
 from winnow_cli.stack.servers import kafka, objects, postgres, registry
 from winnow_cli.stack.servers.java import aot_cache
 from winnow_cli.stack.spec import ProcessSpec
@@ -56,7 +57,12 @@ async def prepare(artifacts: list[Artifact], cache: Path, children: Children, sa
             path.parent.mkdir(exist_ok=True)
         scratch.make()
         ports = {name: free_port() for name in PORTS}
-        await _prepare_kafka_data(scratch, ports, artifacts, cache, children, prepared.kafka)
+        if not prepared.kafka.exists():
+            log = scratch.log("kafka-format")
+            code = await children.spawn(kafka.format_spec(scratch, ports, artifacts, cache), log).exited
+            if code != 0:
+                raise StartFailed(f"formatting Kafka's empty data ended with exit code {code}:\n{log_tail(log, 25)}")
+            (scratch.data / "kafka").rename(prepared.kafka)
         if not prepared.postgres.exists():
             fresh = scratch.data / "postgres"
             await postgres.initialise(fresh, scratch, children)
@@ -74,19 +80,6 @@ async def prepare(artifacts: list[Artifact], cache: Path, children: Children, sa
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch.path, ignore_errors=True)
         lock.release()
-
-
-async def _prepare_kafka_data(
-    scratch: RunFolder, ports: dict[str, int], artifacts: list[Artifact], cache: Path, children: Children, target: Path
-) -> None:
-    if target.exists():
-        return
-    log = scratch.log("kafka-format")
-    child = children.spawn(kafka.format_spec(scratch, ports, artifacts, cache), log)
-    code = await child.exited
-    if code != 0:
-        raise StartFailed(f"formatting Kafka's empty data ended with exit code {code}:\n{log_tail(log, 25)}")
-    (scratch.data / "kafka").rename(target)
 
 
 async def _record(spec: ProcessSpec, scratch: RunFolder, children: Children, partial: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from winnow_cli.stack.children import Child, Children
+from winnow_cli.stack.errors import StartFailed
 from winnow_cli.stack.probes import answers
 from winnow_cli.stack.spec import ProcessSpec
 
@@ -21,10 +22,6 @@ STEADY_AFTER_S = 30.0
 
 ASK_WHILE_STARTING_S, ASK_WHILE_READY_S = 0.05, 2.0
 TAIL_LINES = 25
-
-
-class StartFailed(Exception):
-    """A process did not become ready; the message ends with the tail of its log."""
 
 
 class Process:

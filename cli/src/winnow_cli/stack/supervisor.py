@@ -24,13 +24,12 @@ from winnow_cli.stack import control
 from winnow_cli.stack.artifacts import read_lock
 from winnow_cli.stack.children import Children
 from winnow_cli.stack.environment import service_environment
+from winnow_cli.stack.errors import BadRequest, StackError
 from winnow_cli.stack.guard import kill_descendants, run_guarded
 from winnow_cli.stack.home import Home, RunFolder, write_private
 from winnow_cli.stack.prepare import prepare
-from winnow_cli.stack.process import Process, StartFailed
+from winnow_cli.stack.process import Process
 from winnow_cli.stack.servers import kafka, objects, postgres, registry
-from winnow_cli.stack.servers.java import UnusableFolder
-from winnow_cli.stack.servers.postgres import NoUnprivilegedUser
 from winnow_cli.stack.spec import ProcessSpec
 
 LOCK_WAIT_S = 10.0
@@ -64,7 +63,7 @@ class Supervisor:
             if starting.done():
                 starting.result()
                 await ending
-        except (StartFailed, NoUnprivilegedUser, UnusableFolder, OSError) as error:
+        except (StackError, OSError) as error:
             self._emit(event="failed", message=str(error))
             code = 1
         finally:
@@ -163,7 +162,7 @@ class Supervisor:
             case "down":
                 self._down.set()
             case unknown:
-                raise control.BadRequest(f"no such request: {unknown}")
+                raise BadRequest(f"no such request: {unknown}")
         return None
 
     async def _add(self, spec: ProcessSpec) -> None:
@@ -174,7 +173,7 @@ class Supervisor:
 
     def _named(self, name: str) -> Process:
         if name not in self._processes:
-            raise control.BadRequest(f"{name} is none of {', '.join(self._processes)}")
+            raise BadRequest(f"{name} is none of {', '.join(self._processes)}")
         return self._processes[name]
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from winnow_cli.stack.errors import UnusableMachine
 from winnow_cli.stack.home import RunFolder
 
 # -UsePerfData: no file in /tmp. Serial GC and C1 alone: three JVMs start on two cores.
 _COMMON = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xlog:disable", "-Xlog:all=error:stderr")
-
-
-class UnusableFolder(Exception):
-    """A folder whose name a JVM cannot have on its class path."""
 
 
 def java(run: RunFolder, max_heap_mib: int, *options: str) -> tuple[str, ...]:
@@ -30,10 +27,10 @@ def java(run: RunFolder, max_heap_mib: int, *options: str) -> tuple[str, ...]:
 
 
 def class_path(jars: list[Path]) -> str:
-    """The jars as one class path. Raises `UnusableFolder` where a folder's name has a colon."""
+    """The jars as one class path. Raises `UnusableMachine` where a folder's name has a colon."""
     for jar in jars:
         if ":" in str(jar):
-            raise UnusableFolder(f"{jar}: Java cannot use a path with a colon. Set WINNOW_HOME to one without.")
+            raise UnusableMachine(f"{jar}: Java cannot use a path with a colon. Set WINNOW_HOME to one without.")
     return ":".join(str(jar) for jar in jars)
 
 

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from winnow_cli.stack.children import Children
+from winnow_cli.stack.errors import StartFailed, UnusableMachine
 from winnow_cli.stack.home import RunFolder, write_private
-from winnow_cli.stack.process import StartFailed
 from winnow_cli.stack.spec import ProcessSpec, Ready
 
 USER = DATABASE = "winnow"
@@ -23,10 +23,6 @@ _NOBODY = (
     "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
     "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--",
 )  # fmt: skip
-
-
-class NoUnprivilegedUser(Exception):
-    """Root can neither map a user namespace here nor become nobody."""
 
 
 @once
@@ -41,7 +37,7 @@ def launcher() -> tuple[str, ...]:
             continue
         if worked.returncode == 0:
             return candidate
-    raise NoUnprivilegedUser(
+    raise UnusableMachine(
         "PostgreSQL refuses to run as root, and here neither `unshare --user` nor `setpriv --reuid=nobody` works. "
         "Nothing was started. Run the command as another user, or install util-linux."
     )
