@@ -90,8 +90,7 @@ class StoreHandler:
             return error
         # Always, and never a look first whether it is there: a look costs as much, and this mends what was removed.
         self._objects.put(image.key, image.data, image.content_type)
-        traceparent = dict(record.headers).get("traceparent")
-        return StoredFrame(frame, image, self._objects.bucket, record.partition, record.offset, traceparent)
+        return StoredFrame(record, frame, image, self._objects.bucket)
 
     def _save(self, stored: list[StoredFrame]) -> dict[str, StoredImage]:
         async def work(connection: Any) -> tuple[int, int, dict[str, StoredImage]]:

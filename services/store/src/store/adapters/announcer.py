@@ -19,15 +19,18 @@ import structlog
 
 from store.adapters import rows
 from store.adapters.rows import StoredFrame
-from store.domain.announcement import event_id, headers, is_newest
+from store.domain.announcement import corrected_id, is_newest
 from winnow.clock import now
 from winnow.codec import Codec
 from winnow.db import Database
 from winnow.events import StoredImage
+from winnow.kafka.headers import Headers, cloud_event
 from winnow.kafka.producer import Publisher
 
 log = structlog.get_logger()
 
+KIND = "image"
+SERVICE = "store"
 ABANDONED_AFTER = timedelta(minutes=10)
 SWEEP_EVERY_S = 60.0
 
@@ -47,7 +50,8 @@ class Announcer:
         """One event for each frame; returns when the newest lists are on the broker. Raises `DependencyDown`."""
         for stored in frames:
             image = images[stored.image.image_id]
-            self._publish(image, event_id(stored.frame.source), stored.traceparent)
+            headers = cloud_event(KIND, SERVICE, stored.frame.source, image.stored_at, stored.record)
+            self._publish(image, headers)
         self._publisher.flush()
         self._correct(images, self.identity)
 
@@ -82,12 +86,10 @@ class Announcer:
         return self._database.run(lambda connection: rows.images(connection, image_ids))
 
     def _publish_again(self, image: StoredImage) -> None:
-        self._publish(image, event_id(image.frames[-1].source, correction=len(image.frames)), None)
+        headers = cloud_event(KIND, SERVICE, image.frames[-1].source, image.stored_at)
+        frames = len(image.frames)
+        self._publish(image, [(n, corrected_id(str(v), frames) if n == "ce_id" else v) for n, v in headers])
 
-    def _publish(self, image: StoredImage, identity: str, traceparent: bytes | None) -> None:
-        self._publisher.publish(
-            self._topic,
-            image.image_id,
-            self._codec.encode(self._topic, image),
-            headers=headers(identity, image.stored_at, traceparent),
-        )
+    def _publish(self, image: StoredImage, headers: Headers) -> None:
+        value = self._codec.encode(self._topic, image)
+        self._publisher.publish(self._topic, image.image_id, value, headers=headers)

@@ -10,18 +10,17 @@ from uuid import UUID
 
 from store.domain.images import Image
 from winnow.events import KeptFrame, SelectedFrame, Source, StoredImage
+from winnow.kafka.record import Record
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """A selected frame whose image is in object storage, and the record of the selected topic that told of it."""
+    """A selected frame whose image is in object storage, and the record that brought it."""
 
+    record: Record
     frame: SelectedFrame
     image: Image
     bucket: str
-    selected_partition: int
-    selected_offset: int
-    traceparent: bytes | None
 
 
 async def save(connection: Any, frames: list[StoredFrame], announcer: UUID, at: datetime) -> tuple[int, int]:
@@ -92,8 +91,8 @@ async def _save_frame(connection: Any, stored: StoredFrame) -> int:
         list(frame.flags),
         frame.block,
         frame.policy_version,
-        stored.selected_partition,
-        stored.selected_offset,
+        stored.record.partition,
+        stored.record.offset,
     )
     return int(tag.rsplit(" ", 1)[1])
 
