@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from selector.domain.signature import LUMA_SHAPE
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 DESCRIPTOR_SIZE = 144
 _LOW = 12
@@ -47,14 +50,21 @@ def describe(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     The 12x12 low frequencies of a 32x32 DCT without its DC, which makes it blind to brightness and, by the
     length of 1, to contrast.
     """
-    descriptor: npt.NDArray[np.float32] = _describe(luma, _VERTICAL, _HORIZONTAL)
+    descriptor: npt.NDArray[np.float32] = _describe(_frozen(luma), _VERTICAL, _HORIZONTAL)
     return descriptor
 
 
 def cosine_distances(descriptor: npt.NDArray[np.float32], ring: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """1 - cosine of a (144,) descriptor to each row of a C-contiguous float32 (n, 144): float32 (n,), 0..2."""
-    distances: npt.NDArray[np.float32] = _cosine_distances(descriptor, ring)
+    distances: npt.NDArray[np.float32] = _cosine_distances(_frozen(descriptor), _frozen(ring))
     return distances
+
+
+def _frozen(values: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    """A read-only C-contiguous view: numba compiles anew for each layout and for writable arrays."""
+    view = np.ascontiguousarray(values).view()
+    view.flags.writeable = False
+    return view
 
 
 @njit(nogil=True, cache=True)
@@ -74,7 +84,7 @@ def _describe(
             value = half[k, x]
             for j in range(12):
                 low[k, j] += value * horizontal[x, j]
-    low[0, 0] = 32.0 * 1.0
+    low[0, 0] = _GRID * _PEDESTAL
     squares = 0.0
     for k in range(12):
         for j in range(12):

@@ -50,7 +50,14 @@ def fit_grids(current: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]) 
     Saturated and black cells take no part in the fit and count only where they contradict it.
     Deterministic: no fused or reordered arithmetic.
     """
-    return GridFit(*_fit(current, reference))
+    return GridFit(*_fit(_frozen(current), _frozen(reference)))
+
+
+def _frozen(grid: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A read-only C-contiguous view: numba compiles anew for each layout and for writable arrays."""
+    view = np.ascontiguousarray(grid).view()
+    view.flags.writeable = False
+    return view
 
 
 @njit(nogil=True, cache=True)
