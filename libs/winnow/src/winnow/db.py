@@ -23,6 +23,7 @@ UNREACHABLE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
 )
 """What says that the server is away: nothing of the transaction was kept, or it may be repeated."""
@@ -101,6 +102,8 @@ class Database:
                     max_size=self._max_size,
                     timeout=10,
                     command_timeout=60,
+                    # A process that is stopped within a transaction must not hold its locks for ever.
+                    server_settings={"idle_in_transaction_session_timeout": "5000"},
                 )
             async with self._pool.acquire() as connection, connection.transaction():
                 return await work(connection)

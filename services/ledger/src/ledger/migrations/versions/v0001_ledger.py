@@ -48,8 +48,7 @@ CREATE TABLE ledger_files (
     first_source_offset bigint NOT NULL,
     last_source_offset bigint NOT NULL,
     rows bigint NOT NULL,
-    day date NOT NULL,
-    hour integer NOT NULL,
+    hour timestamptz NOT NULL,
     size_bytes bigint NOT NULL
 )"""
 
