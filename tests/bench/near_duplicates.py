@@ -16,19 +16,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from selector.domain.descriptor import DESCRIPTOR_SIZE, cosine_distances, describe
-from selector.domain.fit import fit_grids
-from selector.domain.noise import NoiseFloor, near_duplicate_thresholds, update_noise_floor
+from selector.domain.noise import (
+    NearDuplicateThresholds,
+    NoiseFloor,
+    near_duplicate_thresholds,
+    update_noise_floor,
+)
+from selector.domain.ring import Match, Ring
 from selector.domain.signature import ExtractionLimits, Signature, extract
 from winnow_scenes.scene import Scene, encoded
 
-RING = 128
-CANDIDATES = 3
 FRAMES_PER_HOUR, BURST, HEARTBEAT_S = 1200, 10, 10.0
 PROBE_AREAS = (0.0005, 0.001, 0.002, 0.004)
 
 Picture = npt.NDArray[np.uint8]
-Luma = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ FOOTAGE = (
 
 @dataclass
 class Run:
-    """One pass of the simplest selector over a camera's luma grids."""
+    """One pass of the simplest selector over a camera's signatures."""
 
     kept: list[int] = field(default_factory=list)
     novel: list[int] = field(default_factory=list)
@@ -107,60 +108,46 @@ class Run:
 
 
 def select(
-    lumas: Sequence[Luma],
+    signatures: Sequence[Signature],
     times_s: Sequence[float],
     *,
     spacing: float,
-    probes: dict[tuple[int, float], Luma] | None = None,
+    probes: dict[tuple[int, float], Signature] | None = None,
 ) -> Run:
     """Near-duplicate test, token bucket, heartbeat; a kept frame must be `spacing * (1 - tokens/BURST)` refill
     intervals later than the one before (0: a plain bucket). `probes` are judged in their frame's place and
     then forgotten."""
     run = Run()
-    ring: list[Luma] = []
-    descriptors = np.zeros((RING, DESCRIPTOR_SIZE), np.float32)
-    floor = NoiseFloor()
+    ring, floor = Ring(), NoiseFloor()
     interval_s = 3600 / FRAMES_PER_HOUR
     tokens, kept_s, before_s = float(BURST), -np.inf, times_s[0]
-    placed: dict[int, list[tuple[float, Luma]]] = {}
+    placed: dict[int, list[tuple[float, Signature]]] = {}
     for (index, area), probe in (probes or {}).items():
         placed.setdefault(index, []).append((area, probe))
 
-    def judge(luma: Luma, descriptor: npt.NDArray[np.float32]) -> tuple[bool, float, float]:
-        limits = near_duplicate_thresholds(floor)
-        distances = cosine_distances(descriptor, descriptors[: len(ring)])
-        order = np.argsort(distances, kind="stable")[:CANDIDATES]
-        least = np.inf
-        for rank, candidate in enumerate(order):
-            if rank and distances[candidate] > limits.cosine:
-                break
-            residual = fit_grids(luma, ring[candidate]).block_residual
-            least = min(least, residual)
-            if distances[candidate] <= limits.cosine and residual <= limits.residual:
-                return True, least, float(distances[order[0]])
-        return False, least, float(distances[order[0]])
-
-    for index, (luma, now_s) in enumerate(zip(lumas, times_s, strict=True)):
+    for index, (signature, now_s) in enumerate(zip(signatures, times_s, strict=True)):
         tokens = min(BURST, tokens + (now_s - before_s) / interval_s)
         before_s = now_s
-        descriptor = describe(luma)
-        duplicate = False
-        if ring:
-            for area, probe in placed.get(index, ()):
-                run.probed.setdefault(area, []).append(not judge(probe, describe(probe))[0])
-            duplicate, residual, cosine = judge(luma, descriptor)
-            floor = update_noise_floor(floor, residual=residual, cosine=cosine)
+        limits = near_duplicate_thresholds(floor)
+        for area, probe in placed.get(index, ()):
+            run.probed.setdefault(area, []).append(not _is_duplicate(ring.nearest(probe, limits.cosine), limits))
+        match = ring.nearest(signature, limits.cosine)
+        duplicate = _is_duplicate(match, limits)
+        if match is not None:
+            floor = update_noise_floor(floor, residual=match.fit.block_residual, cosine=match.cosine)
         if not duplicate:
             run.novel.append(index)
         wanted = not duplicate or now_s - kept_s >= HEARTBEAT_S
         if wanted and tokens >= 1 and now_s - kept_s >= spacing * interval_s * (1 - tokens / BURST) - 1e-6:
             tokens -= 1
             kept_s = now_s
-            slot = len(run.kept) % RING
-            ring[slot : slot + 1] = [luma]
-            descriptors[slot] = descriptor
+            ring = ring.put(str(index), round(1000 * now_s), signature)
             run.kept.append(index)
     return run
+
+
+def _is_duplicate(match: Match | None, limits: NearDuplicateThresholds) -> bool:
+    return match is not None and match.cosine <= limits.cosine and match.fit.block_residual <= limits.residual
 
 
 def _signature(image: bytes) -> Signature:
@@ -200,27 +187,27 @@ def measure_footage(folder: Path, footage: Footage) -> None:
     )
     for variant in VARIANTS:
         rng = np.random.default_rng(1)
-        lumas, probes = [], {}
+        signatures, probes = [], {}
         for index, picture in enumerate(_frames(folder / footage.file)):
-            lumas.append(_signature(variant.encode(picture, rng)).luma)
+            signatures.append(_signature(variant.encode(picture, rng)))
             if index in footage.empty:
                 for area in PROBE_AREAS:
                     image = variant.encode(_with_object(picture, area, rng), rng)
-                    probes[index, area] = _signature(image).luma
+                    probes[index, area] = _signature(image)
         cells: list[str] = []
         for spacing in (0.0, 1.0, 2.0):
             counts, visits = [], []
             for start in (0, 13, 26, 39, 50):
                 for step in (1, 2):
-                    picked = range(start, len(lumas), step)
-                    run = select([lumas[i] for i in picked], [i / footage.fps for i in picked], spacing=spacing)
+                    picked = range(start, len(signatures), step)
+                    run = select([signatures[i] for i in picked], [i / footage.fps for i in picked], spacing=spacing)
                     kept = [picked[i] for i in run.kept]
                     counts.append(len(kept))
                     visits += [sum(first <= i <= last for i in kept) for first, last in footage.visits]
             cells += [f"{min(counts)}-{max(counts)}", str(min(visits)), f"{visits.count(0)}/{len(visits)}"]
-        run = select(lumas, [i / footage.fps for i in range(len(lumas))], spacing=2.0, probes=probes)
+        run = select(signatures, [i / footage.fps for i in range(len(signatures))], spacing=2.0, probes=probes)
         near = {i for first, last in footage.visits for i in range(first - 8, last + 9)}
-        empty = [i for i in range(len(lumas)) if i not in near]
+        empty = [i for i in range(len(signatures)) if i not in near]
         cells.append(f"{sum(i not in near for i in run.novel) / len(empty):.1%}")
         cells.append(", ".join(f"{np.mean(run.probed[area]):.2f}" for area in PROBE_AREAS))
         print(f"| {variant.name} | " + " | ".join(cells) + " |", flush=True)
@@ -228,20 +215,20 @@ def measure_footage(folder: Path, footage: Footage) -> None:
 
 def measure_scene(kind: str, seed: int, visits_per_minute: float, minutes: float, fps: float) -> None:
     scene = Scene(kind, seed, 640, 360, fps, visits_per_minute=visits_per_minute)
-    lumas, present = [], []
+    signatures, present = [], []
     for index in range(int(minutes * 60 * fps)):
         picture, truth = scene.frame(index)
-        lumas.append(_signature(encoded(picture)).luma)
+        signatures.append(_signature(encoded(picture)))
         present.append({o.visit for o in truth.objects})
     visits = set().union(*present)
     empty = [not seen for seen in present]
     for spacing in (0.0, 1.0, 2.0):
-        run = select(lumas, [i / fps for i in range(len(lumas))], spacing=spacing)
+        run = select(signatures, [i / fps for i in range(len(signatures))], spacing=spacing)
         caught = set().union(*(present[i] for i in run.kept))
-        offsets = np.linspace(0, len(lumas) / len(run.kept), 20, endpoint=False)
+        offsets = np.linspace(0, len(signatures) / len(run.kept), 20, endpoint=False)
         uniform = np.mean(
             [
-                len(set().union(*(present[int(o + k * len(lumas) / len(run.kept))] for k in range(len(run.kept)))))
+                len(set().union(*(present[int(o + k * len(signatures) / len(run.kept))] for k in range(len(run.kept)))))
                 for o in offsets
             ]
         )
