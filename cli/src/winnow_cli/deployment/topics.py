@@ -53,7 +53,7 @@ class Broker:
                 changes.append(Change(topic.name, text, refused=True))
         wanted = {(ResourceType.TOPIC, t.name): t.config for t in self._topics if t.name in there}
         wanted |= {(ResourceType.GROUP, name): config for name, config in self._groups.items()}
-        for (kind, name), settings in self._differing(wanted).items():
+        for (_, name), settings in self._differing(wanted).items():
             for key, (old, new) in settings.items():
                 changes.append(Change(name, f"{key}: {old or 'not set'} -> {new}"))
         return changes

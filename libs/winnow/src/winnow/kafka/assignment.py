@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from winnow import metrics
@@ -214,15 +213,17 @@ class Assignment(Generic[StateT]):
         return Owned(state, cursor)
 
     def _committed(self, partition: int) -> int | None:
-        """The group's committed offset. Waits while a transaction that moves it is open, as a read_committed member."""
-        until = time.monotonic() + 60
-        while True:
-            try:
-                found = self._consumer.committed([TopicPartition(self._settings.topic, partition)], timeout=5)[0]
-            except KafkaException as error:
-                if time.monotonic() > until:
-                    raise DependencyDown(f"broker: committed offset of partition {partition}: {error}") from error
-                continue
-            if found.error is not None:
-                raise DependencyDown(f"broker: committed offset of partition {partition}: {found.error}")
-            return found.offset if found.offset >= 0 else None
+        """The group's committed offset. Raises `DependencyDown`, also while a transaction that moves it is open.
+
+        Not `Consumer.committed`: from another thread it waits for as long as the loop's thread polls.
+        """
+        request = ConsumerGroupTopicPartitions(self._settings.group, [TopicPartition(self._settings.topic, partition)])
+        admin = AdminClient(config.admin(self._kafka))
+        try:
+            futures = admin.list_consumer_group_offsets([request], require_stable=True, request_timeout=10)
+            found = futures[self._settings.group].result().topic_partitions[0]
+        except KafkaException as error:
+            raise DependencyDown(f"broker: committed offset of partition {partition}: {error}") from error
+        if found.error is not None:
+            raise DependencyDown(f"broker: committed offset of partition {partition}: {found.error}")
+        return found.offset if found.offset >= 0 else None

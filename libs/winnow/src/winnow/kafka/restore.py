@@ -14,6 +14,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from winnow.errors import DependencyDown
 from winnow.kafka import config
@@ -35,6 +36,12 @@ def log_start(admin: AdminClient, topic: str, partition: int) -> int:
     return _offset(admin, topic, partition, OffsetSpec.earliest())
 
 
+@retry(
+    retry=retry_if_exception_type(DependencyDown),
+    stop=stop_after_delay(15),
+    wait=wait_exponential(0.05, max=1),
+    reraise=True,
+)
 def _offset(admin: AdminClient, topic: str, partition: int, spec: OffsetSpec) -> int:
     where = TopicPartition(topic, partition)
     futures = admin.list_offsets({where: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=10)

@@ -1,0 +1,72 @@
+"""The selector as a process on the real broker."""
+
+from collections import Counter
+
+import pytest
+
+from tests.support.pictures import frame, picture, stream
+from tests.support.world import eventually
+from winnow.events import Outcome, SelectedFrame, Verdict
+
+pytestmark = pytest.mark.stack
+
+
+def verdicts(world, count):
+    found = eventually(
+        lambda: (v := world.events(world.names.verdicts, Verdict)) and len(v) >= count and v, what=f"{count} verdicts"
+    )
+    assert len(found) == count
+    return found
+
+
+def test_every_record_gets_one_verdict_whatever_it_is(world):
+    world.start("selector")
+    good = stream("yard", 20)
+    world.publish(good)
+    world.publish([good[3]])
+    world.publish([frame("yard", 100, good[4].image), frame("yard", 101, b""), frame("yard", 102, b"GIF89a....")])
+    from winnow.kafka.producer import Publisher
+
+    raw = Publisher(world.kafka, client_id="raw")
+    raw.publish(world.names.frames, "yard", b"not avro at all")
+    raw.publish(world.names.frames, "yard", None)
+    raw.publish(world.names.frames, "yard", b"\0\0\0\x7f\xff" + b"x" * 20)
+    raw.publish(world.names.frames, "other", world.codec.encode(world.names.frames, good[0]))
+    raw.flush()
+    found = verdicts(world, 20 + 1 + 3 + 4)
+    by_reason = Counter((v.outcome, v.reason) for v in found)
+    assert by_reason[Outcome.REDELIVERED, "redelivered"] == 1
+    assert by_reason[Outcome.UNREADABLE, "undecodable"] == 2
+    assert by_reason[Outcome.UNREADABLE, "not_avro"] == 3
+    assert by_reason[Outcome.UNREADABLE, "wrong_key"] == 1
+    assert by_reason[Outcome.KEPT, "novel"] >= 3
+    assert len({v.source for v in found}) == len(found)
+    letters = world.records(world.names.dead_letters(world.names.frames, "selector"))
+    assert {r.value for r in letters if r.value is not None} >= {b"not avro at all"}
+    assert len(letters) == 6
+    kept = [v for v in found if v.outcome is Outcome.KEPT]
+    selected = world.events(world.names.selected, SelectedFrame)
+    assert {s.source for s in selected} == {v.source for v in kept}
+    assert {s.image for s in selected} <= {f.image for f in good} | {good[4].image}
+
+
+def test_a_restart_goes_on_from_the_cursor_with_the_same_state(world):
+    first = world.start("selector")
+    frames = stream("yard", 30)
+    world.publish(frames[:15])
+    verdicts(world, 15)
+    assert first.stop() == 0
+    world.publish(frames[15:] + frames[:5])
+    world.start("selector")
+    found = verdicts(world, 35)
+    assert [v.frame_id for v in found if v.outcome is Outcome.REDELIVERED] == [f.frame_id for f in frames[:5]]
+
+
+def test_bytes_seen_before_are_identical_and_name_the_first(world):
+    world.start("selector")
+    image = picture(1)
+    world.publish([frame("yard", 0, picture(0)), frame("yard", 1, image), frame("yard", 2, image)])
+    last = verdicts(world, 3)[-1]
+    said = last.rules.reason if last.rules else last.reason
+    assert said == "identical_bytes"
+    assert last.nearest.frame_id == "yard-1"
