@@ -14,6 +14,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from winnow_cli.stack.guard import dies_with_parent
 from winnow_cli.stack.spec import ProcessSpec
 
@@ -62,6 +64,13 @@ class Children:
         exited: asyncio.Future[int] = self._loop.create_future()
         self._running[process.pid] = (process, exited)
         return Child(process.pid, exited)
+
+    def kill_orphans(self) -> None:
+        """SIGKILL what was left to this process by children that ended, such as the workers of a killed server."""
+        for process in psutil.Process().children():
+            if process.pid not in self._running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         while True:

@@ -62,6 +62,7 @@ class Process:
                 await asyncio.wait_for(asyncio.shield(child.exited), self._stop_timeout_s)
             child.kill_group()
             await child.exited
+            self._children.kill_orphans()
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -109,9 +110,10 @@ class Process:
             else:
                 await self._set("starting", ready=False)
                 asking = asyncio.create_task(self._ask())
-                code = await asyncio.shield(child.exited)
+                code = await asyncio.shield(child.exited)  # shielded: stop() waits for it as well
                 asking.cancel()
                 child.kill_group()
+                self._children.kill_orphans()
                 self._child = None
                 await self._ended(f"ended with {_exit_text(code)}")
             if not self._wanted:
