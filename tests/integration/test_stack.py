@@ -201,6 +201,23 @@ def test_killing_the_command_while_it_starts_leaves_nothing(home: Home) -> None:
     command.communicate()
 
 
+def test_killing_the_command_behind_a_running_stack_leaves_nothing(home: Home) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from winnow_cli.stack import Home, Stack\n"
+        "with Stack.start(Home(Path(sys.argv[1]), Path(sys.argv[2])), 'demo'):\n"
+        "    print('up', flush=True); time.sleep(1000)\n"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", program, str(home.path), str(home.cache)], stdout=subprocess.PIPE, text=True
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == "up\n"
+    processes = family(Stack.attach(home))
+    command.kill()
+    until(lambda: not alive(processes) and not of_home(home), "all are gone")
+    command.communicate()
+
+
 def test_ctrl_c_while_it_starts_leaves_nothing(home: Home) -> None:
     command = winnow(home, "up")
     assert command.stderr is not None

@@ -100,8 +100,11 @@ class Stack:
                         f"the supervisor ended. The end of {supervisor_log}:\n{log_tail(supervisor_log, 25)}"
                     )
             stack = cls(home, folder, guard, lifeline)
-            for spec in services:
-                stack.add(spec)
+            wanted_services = list(services)
+            for spec in wanted_services:
+                stack.add(spec, wait=False)
+            for spec in wanted_services:
+                stack.wait_ready(spec.name)
             return stack
         except BaseException:
             os.close(lifeline)

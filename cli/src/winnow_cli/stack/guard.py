@@ -31,11 +31,11 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
-def run_guarded(body: Callable[[], int], close_in_guard: list[int]) -> NoReturn:
+def run_guarded(body: Callable[[], int], close_in_guard: list[int], afterwards: Callable[[], None]) -> NoReturn:
     """Run `body` in a child of this process, which from here on only guards it; never returns.
 
-    `close_in_guard` are the descriptors whose other end must see the child's death. Call it before any thread
-    is started.
+    `close_in_guard` are the descriptors whose other end must see the child's death. `afterwards` is
+    called when the last process is gone. Call this before any thread is started.
     """
     guard_pid = os.getpid()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -61,6 +61,7 @@ def run_guarded(body: Callable[[], int], close_in_guard: list[int]) -> NoReturn:
         if status is not None:
             # Again for each child that ends: one may have forked while the others were looked up.
             kill_descendants()
+    afterwards()
     status = 1 if status is None else status
     sys.exit(status if status >= 0 else 128 - status)
 

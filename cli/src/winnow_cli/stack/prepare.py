@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from winnow_cli.stack.artifacts import Artifact
 from winnow_cli.stack.children import Children
@@ -23,6 +23,8 @@ from winnow_cli.stack.spec import ProcessSpec
 
 ASSEMBLY_TIMEOUT_S = 180.0
 """A JVM writes its cache while it ends: 2 to 8 s on two cores."""
+
+LOCK_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ async def prepare(artifacts: list[Artifact], cache: Path, children: Children, sa
     if all(path.exists() for path in wanted):
         return prepared
     lock = FileLock(cache / "prepare.lock")
-    await asyncio.to_thread(lock.acquire)
+    await _acquire(lock)
+    for left in cache.glob("prepare-*"):  # by one that was killed; nobody else holds the lock
+        shutil.rmtree(left, ignore_errors=True)
     scratch = RunFolder(Path(tempfile.mkdtemp(prefix="prepare-", dir=cache)))
     try:
-        say("preparing the servers (once: 10 to 20 seconds)")
+        say("preparing the servers (once: about 20 seconds)")
         for path in wanted:
             path.parent.mkdir(exist_ok=True)
         scratch.make()
@@ -78,8 +82,19 @@ async def prepare(artifacts: list[Artifact], cache: Path, children: Children, sa
         await asyncio.gather(*recordings)
         return prepared
     finally:
-        await asyncio.to_thread(shutil.rmtree, scratch.path, ignore_errors=True)
+        shutil.rmtree(scratch.path, ignore_errors=True)
         lock.release()
+
+
+async def _acquire(lock: FileLock) -> None:
+    """Wait for another home's preparation; by polling, since a thread that waits could not be interrupted."""
+    while True:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            await asyncio.sleep(LOCK_POLL_S)
+        else:
+            return
 
 
 async def _record(spec: ProcessSpec, scratch: RunFolder, children: Children, partial: Path, target: Path) -> None:
@@ -90,8 +105,9 @@ async def _record(spec: ProcessSpec, scratch: RunFolder, children: Children, par
         await process.wait_ready()
     finally:
         await process.stop()
-    if partial.exists():
-        partial.rename(target)
+    # A JVM that could not write one ignores an empty one, and the next start does not try again.
+    partial.touch()
+    partial.rename(target)
 
 
 def _digest(*parts: str) -> str:

@@ -193,8 +193,9 @@ def main() -> None:
     if not _take(home.lock):
         sys.exit(control.REFUSED)
 
+    run = home.run(given.run)
+
     def body() -> int:
-        run = home.run(given.run)
         if given.fresh:
             shutil.rmtree(run.path, ignore_errors=True)
 
@@ -203,7 +204,7 @@ def main() -> None:
 
         return asyncio.run(live())
 
-    run_guarded(body, [given.lifeline, given.events])
+    run_guarded(body, [given.lifeline, given.events], lambda: postgres.remove_shared_memory(run))
 
 
 def _take(path: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import pwd
 import shutil
 import subprocess
 from functools import cache as once
@@ -18,6 +20,8 @@ USER = DATABASE = "winnow"
 
 _USER_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 
+_IPC_RMID = 0
+
 # Not root, but able to pass the folders of root on the way to its binaries and data: a clone may be in /root.
 _NOBODY = (
     "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
@@ -27,8 +31,11 @@ _NOBODY = (
 
 @once
 def launcher() -> tuple[str, ...]:
-    """What makes a root's PostgreSQL somebody else's: a mapped user namespace, or the user nobody. Empty for others."""
-    if os.geteuid() != 0:
+    """What comes before PostgreSQL's own command, which wants a user with a name, and not root. Empty for most.
+
+    A mapped user namespace where the machine has them, else, for root, the user nobody. Raises `UnusableMachine`.
+    """
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return ()
     for candidate in (_USER_NAMESPACE, _NOBODY):
         try:
@@ -38,9 +45,18 @@ def launcher() -> tuple[str, ...]:
         if worked.returncode == 0:
             return candidate
     raise UnusableMachine(
-        "PostgreSQL refuses to run as root, and here neither `unshare --user` nor `setpriv --reuid=nobody` works. "
-        "Nothing was started. Run the command as another user, or install util-linux."
+        "PostgreSQL runs neither as root nor as a user that /etc/passwd does not name, and here neither "
+        "`unshare --user` nor `setpriv --reuid=nobody` works. Nothing was started. "
+        "Run the command as another user, or install util-linux."
     )
+
+
+def _has_name(user_id: int) -> bool:
+    try:
+        pwd.getpwuid(user_id)
+    except KeyError:
+        return False
+    return True
 
 
 def spec(run: RunFolder, ports: dict[str, int]) -> ProcessSpec:
@@ -97,6 +113,18 @@ async def fill(run: RunFolder, template: Path, children: Children) -> None:
     password = run.secret("winnow_postgres_password")
     await _single_user(partial, f"ALTER ROLE {USER} PASSWORD '{password}'", run, children)
     partial.rename(folder)
+
+
+def remove_shared_memory(run: RunFolder) -> None:
+    """Give back the System V segment (56 bytes) that a server killed with -9 cannot give back itself."""
+    state = _folder(run) / "postmaster.pid"
+    try:
+        segment = int(state.read_text().splitlines()[6].split()[1])
+    except (FileNotFoundError, IndexError, ValueError):
+        return  # it was stopped, or had not come that far
+    # Fails where the segment is gone already: there is nothing to do then.
+    ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
+    state.unlink()
 
 
 def fingerprint() -> str:
