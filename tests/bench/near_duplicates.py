@@ -130,8 +130,10 @@ def select(
         before_s = now_s
         limits = near_duplicate_thresholds(floor)
         for area, probe in placed.get(index, ()):
-            run.probed.setdefault(area, []).append(not _is_duplicate(ring.nearest(probe, limits.cosine), limits))
-        match = ring.nearest(signature, limits.cosine)
+            run.probed.setdefault(area, []).append(
+                not _is_duplicate(ring.nearest(probe, limits.cosine, limits.residual), limits)
+            )
+        match = ring.nearest(signature, limits.cosine, limits.residual)
         duplicate = _is_duplicate(match, limits)
         if match is not None:
             floor = update_noise_floor(floor, residual=match.fit.block_residual, cosine=match.cosine)
@@ -214,7 +216,7 @@ def measure_footage(folder: Path, footage: Footage) -> None:
 
 
 def measure_scene(kind: str, seed: int, visits_per_minute: float, minutes: float, fps: float) -> None:
-    scene = Scene(kind, seed, 640, 360, fps, visits_per_minute=visits_per_minute)
+    scene = Scene(kind, seed, width=640, height=360, fps=fps, visits_per_minute=visits_per_minute)
     signatures, present = [], []
     for index in range(int(minutes * 60 * fps)):
         picture, truth = scene.frame(index)
