@@ -19,6 +19,7 @@ from ledger.adapters.frames import FramesTopic
 from ledger.adapters.rows import Position
 from ledger.domain.batch import LedgerFile, Row, by_hour, file_of, jumps
 from ledger.domain.gaps import Gap, Kind, unaccounted
+from ledger.domain.inputs import concerns_input
 from ledger.domain.ranges import Range
 from ledger.domain.status import CameraStatus, observe
 from winnow import metrics
@@ -225,8 +226,3 @@ class LedgerHandler:
 
         metrics.balance_difference.set(self._database.run(read))
         self._difference_at = time.monotonic()
-
-
-def concerns_input(key: bytes | None) -> bool:
-    """Whether a state record tells of the input partition, not of a camera; a camera's key has its id before a `|`."""
-    return key in (b"start", b"cursor") or (key or b"").startswith(b"expired|")
