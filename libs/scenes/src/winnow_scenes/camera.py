@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats: TypeAlias = NDArray[np.float32]
 
 NEAR_M = 0.15
+
+
+def floats(values: ArrayLike) -> Floats:
+    """An array of float32."""
+    return np.asarray(values, np.float32)
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ class PinholeCamera:
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """World points (n, 3) -> pixels (n, 2) float32 and depth along the view axis (n,) in metres."""
-        seen = (points - np.float32(self.position)) @ self.axes().T.astype(np.float32)
+        seen = (points - floats(self.position)) @ self.axes().T.astype(np.float32)
         depth = np.maximum(seen[:, 2], np.float32(NEAR_M))
-        centre = np.float32([self.width / 2, self.height / 2])
+        centre = floats([self.width / 2, self.height / 2])
         pixels = seen[:, :2] / depth[:, None] * np.float32(self.focal_px) + centre
         return pixels.astype(np.float32), seen[:, 2].astype(np.float32)
 
@@ -56,4 +61,4 @@ class PinholeCamera:
         u = (np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2) / np.float32(self.focal_px)
         v = (np.arange(self.height, dtype=np.float32) + 0.5 - self.height / 2) / np.float32(self.focal_px)
         rays = u[None, :, None] * right + v[:, None, None] * down + forward
-        return rays.astype(np.float32)
+        return floats(rays)

@@ -18,22 +18,22 @@ def carton(size: tuple[float, float, float], board: Colour, label_at: float) -> 
     seam: Colour = (board[0] * 0.45, board[1] * 0.45, board[2] * 0.45)
     parts = [cuboid(size, board, gloss=0.03, pieces=5)]
     top = h + 0.001
-    parts.append(_level(-w / 2, w / 2, -0.028, 0.028, top, tape, 0.35))
-    parts.append(_level(-w / 2, w / 2, -0.002, 0.002, top + 0.0005, seam, 0.0))
+    parts.append(_level((-w / 2, w / 2), (-0.028, 0.028), top, tape))
+    parts.append(_level((-w / 2, w / 2), (-0.002, 0.002), top + 0.0005, seam))
     for x, sign in ((w / 2 + 0.001, 1), (-w / 2 - 0.001, -1)):
         quad = [(x, -0.028, h * 0.78), (x, 0.028, h * 0.78), (x, 0.028, h), (x, -0.028, h)]
         parts.append(surface([quad if sign > 0 else quad[::-1]], tape, 0.3, 0.02))
     left = -w / 2 + 0.06 * w + label_at * 0.45 * w
-    for y, sign in ((-d / 2 - 0.001, -1), (d / 2 + 0.001, 1)):
-        parts.append(_upright(left, left + 0.36 * w, 0.35 * h, 0.8 * h, y, sign, PAPER, 0.02))
+    for y in (-d / 2 - 0.001, d / 2 + 0.001):
+        parts.append(_upright((left, left + 0.36 * w), (0.35 * h, 0.8 * h), y, PAPER, 0.02))
         for n, share in enumerate((0.9, 0.5, 0.75)):
             z = (0.7 - 0.09 * n) * h
             parts.append(
-                _upright(left + 0.03 * w, left + (0.03 + 0.28 * share) * w, z, z + 0.03 * h, y, sign, PRINT, 0.03)
+                _upright((left + 0.03 * w, left + (0.03 + 0.28 * share) * w), (z, z + 0.03 * h), y, PRINT, 0.03)
             )
         for n in range(9):
             x = left + (0.04 + 0.03 * n) * w
-            parts.append(_upright(x, x + 0.012 * w, 0.38 * h, 0.47 * h, y, sign, PRINT, 0.03))
+            parts.append(_upright((x, x + 0.012 * w), (0.38 * h, 0.47 * h), y, PRINT, 0.03))
     return join(parts)
 
 
@@ -71,23 +71,25 @@ def crate(size: tuple[float, float, float], plastic: Colour) -> Mesh:
         cuboid((w, wall, h), plastic, (0, d / 2 - wall / 2, 0), 0.2, 4),
         cuboid((wall, d, h), plastic, (-w / 2 + wall / 2, 0, 0), 0.2),
         cuboid((wall, d, h), plastic, (w / 2 - wall / 2, 0, 0), 0.2),
-        _level(-w / 2 + wall, w / 2 - wall, -d / 2 + wall, d / 2 - wall, 0.03, dark, -0.3),
+        _level((-w / 2 + wall, w / 2 - wall), (-d / 2 + wall, d / 2 - wall), 0.03, dark, -0.3),
     ]
-    for y, sign in ((-d / 2 - 0.001, -1), (d / 2 + 0.001, 1)):
-        parts.append(_upright(-0.14 * w, 0.14 * w, 0.66 * h, 0.82 * h, y, sign, dark, 0.03))
+    for y in (-d / 2 - 0.001, d / 2 + 0.001):
+        parts.append(_upright((-0.14 * w, 0.14 * w), (0.66 * h, 0.82 * h), y, dark, 0.03))
         for x in np.linspace(-0.44, 0.36, 6):
-            parts.append(_upright(x * w, (x + 0.08) * w, 0.12 * h, 0.52 * h, y, sign, dark, 0.03))
-        parts.append(_upright(-w / 2, w / 2, 0.93 * h, h, y - sign * 0.0005, sign, plastic, 0.02))
+            parts.append(_upright((x * w, (x + 0.08) * w), (0.12 * h, 0.52 * h), y, dark, 0.03))
+        parts.append(_upright((-w / 2, w / 2), (0.93 * h, h), y, plastic, 0.02))
     return join(parts)
 
 
-def _level(x0: float, x1: float, y0: float, y1: float, z: float, colour: Colour, lift: float) -> Mesh:
-    quad = [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]
-    return surface([quad], colour, 0.05, lift if lift else 0.021)
+Span = tuple[float, float]
 
 
-def _upright(
-    x0: float, x1: float, z0: float, z1: float, y: float, sign: int, colour: Colour, lift: float
-) -> Mesh:
-    quad = [(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)]
-    return surface([quad if sign < 0 else quad[::-1]], colour, 0.03, lift)
+def _level(x: Span, y: Span, z: float, colour: Colour, lift: float = 0.02) -> Mesh:
+    """A rectangle that lies at height `z` and faces up."""
+    return surface([[(x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z)]], colour, 0.1, lift)
+
+
+def _upright(x: Span, z: Span, y: float, colour: Colour, lift: float) -> Mesh:
+    """A rectangle that stands at depth `y` and faces away from the middle."""
+    quad = [(x[0], y, z[0]), (x[1], y, z[0]), (x[1], y, z[1]), (x[0], y, z[1])]
+    return surface([quad if y < 0 else quad[::-1]], colour, 0.03, lift)

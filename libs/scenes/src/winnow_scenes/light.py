@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from winnow_scenes.camera import Floats
+from winnow_scenes.camera import Floats, floats
 
 Colour = tuple[float, float, float]
 """Linear blue, green, red."""
@@ -32,7 +32,7 @@ class Light:
     """Sigma of a shadow's edge as a share of the picture's width."""
 
     def direction(self) -> Floats:
-        vector = np.float32(self.to_source)
+        vector = floats(self.to_source)
         return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
     def shadow_share(self) -> float:
@@ -44,10 +44,10 @@ class Light:
         """Light on surfaces: points and unit normals (..., 3) -> (..., 3) linear."""
         facing = np.maximum(normals @ self.direction(), 0)[..., None]
         sky = (0.65 + 0.35 * normals[..., 2])[..., None]
-        total = facing * np.float32(self.main) + sky * np.float32(self.ambient)
+        total = facing * floats(self.main) + sky * floats(self.ambient)
         for lamp in self.lamps:
-            towards = np.float32(lamp.position) - points
+            towards = floats(lamp.position) - points
             distance = np.sqrt(np.sum(towards * towards, axis=-1, keepdims=True)) + np.float32(1e-3)
             cosine = np.maximum(np.sum(towards * normals, axis=-1, keepdims=True) / distance, 0.08)
-            total = total + cosine / (distance * distance) * np.float32(lamp.colour)
+            total = total + cosine / (distance * distance) * floats(lamp.colour)
         return np.asarray(total, np.float32)

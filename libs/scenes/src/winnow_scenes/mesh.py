@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from winnow_scenes.camera import Floats
+from winnow_scenes.camera import Floats, floats
 from winnow_scenes.light import Colour
 
 
@@ -29,18 +30,14 @@ class Mesh:
     def moved(self, x: float, y: float, z: float = 0.0, heading_deg: float = 0.0) -> Mesh:
         """The mesh turned about the vertical axis, then shifted."""
         angle = np.radians(heading_deg)
-        turn = np.array(
-            [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]], np.float32
-        )
-        quads = self.quads @ turn.T + np.float32([x, y, z])
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]], np.float32)
+        quads = self.quads @ turn.T + floats([x, y, z])
         return Mesh(quads.astype(np.float32), self.colours, self.gloss, self.lift)
 
     def leaned(self, degrees: float) -> Mesh:
         """The mesh turned about the y axis (towards +x)."""
         angle = np.radians(degrees)
-        turn = np.array(
-            [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], np.float32
-        )
+        turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], np.float32)
         return Mesh((self.quads @ turn.T).astype(np.float32), self.colours, self.gloss, self.lift)
 
 
@@ -59,7 +56,7 @@ def surface(corners: Sequence[object], colour: Colour, gloss: float = 0.0, lift:
     count = len(quads)
     return Mesh(
         quads,
-        np.tile(np.float32(colour), (count, 1)),
+        np.tile(floats(colour), (count, 1)),
         np.full(count, gloss, np.float32),
         np.full(count, lift, np.float32),
     )
@@ -80,7 +77,7 @@ def cuboid(
         [(cx - hx, cy + hy, cz), (cx - hx, cy - hy, cz), (cx - hx, cy - hy, top), (cx - hx, cy + hy, top)],
     ]
     edges = np.linspace(cx - hx, cx + hx, pieces + 1)
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         quads += [
             [(a, cy - hy, cz), (b, cy - hy, cz), (b, cy - hy, top), (a, cy - hy, top)],
             [(b, cy + hy, cz), (a, cy + hy, cz), (a, cy + hy, top), (b, cy + hy, top)],
@@ -104,10 +101,11 @@ def revolved(
 
 
 def limb(
-    start: Sequence[float],
-    end: Sequence[float],
+    start: ArrayLike,
+    end: ArrayLike,
     radii: tuple[float, float],
     colour: Colour,
+    *,
     sides: int = 8,
     depth: float = 1.0,
 ) -> Mesh:
@@ -124,10 +122,7 @@ def limb(
     r0, r1 = radii
     stations = ((-0.6 * r0, 0.55 * r0), (0.0, r0), (length, r1), (length + 0.6 * r1, 0.55 * r1))
     rings = [a + axis * along + circle * radius for along, radius in stations]
-    quads: list[object] = [
-        np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1)
-        for low, high in zip(rings[:-1], rings[1:], strict=True)
-    ]
+    quads: list[object] = [np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1) for low, high in pairwise(rings)]
     for ring, order in ((rings[0], -1), (rings[-1], 1)):
         fan = ring[::order]
         middle = np.broadcast_to(ring[:-1].mean(axis=0), fan[:-1].shape)
@@ -140,6 +135,7 @@ def disc(
     radii: tuple[float, float],
     side: float,
     colour: Colour,
+    *,
     lift: float = 0.0,
     segments: int = 20,
 ) -> Mesh:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from winnow_scenes.camera import NEAR_M, Floats, PinholeCamera
+from winnow_scenes.camera import NEAR_M, Floats, PinholeCamera, floats
 from winnow_scenes.light import Light
 from winnow_scenes.mesh import Mesh
 from winnow_scenes.sensor import OFFSET, coded
@@ -40,8 +40,10 @@ def darken(codes: NDArray[np.uint8], patch: Patch, share: float) -> None:
     view = codes[patch.y0 : patch.y0 + height, patch.x0 : patch.x0 + width]
     steps = np.arange(256) / 255
     factor = np.round(np.sqrt(1 - share * steps) * 255).astype(np.uint8)[patch.cover]
-    lit = cv2.multiply(cv2.subtract(view, (OFFSET,) * 4), cv2.merge([factor] * 3), scale=1 / 255)
-    view[:] = cv2.add(lit, (OFFSET,) * 4)
+    # OFFSET is no light; multiplied alone it stays where it is, so it is given back after.
+    lit = cv2.multiply(view, cv2.merge([factor] * 3), scale=1 / 255)
+    floor = np.round(OFFSET * (255 - factor.astype(np.float32)) / 255).astype(np.uint8)
+    view[:] = cv2.add(lit, cv2.merge([floor] * 3))
 
 
 def drawn(mesh: Mesh, camera: PinholeCamera, light: Light) -> Patch | None:
@@ -54,7 +56,7 @@ def drawn(mesh: Mesh, camera: PinholeCamera, light: Light) -> Patch | None:
     )
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
     centres = quads.mean(axis=1)
-    to_eye = np.float32(camera.position) - centres
+    to_eye = floats(camera.position) - centres
     pixels, depth = camera.project(quads.reshape(-1, 3))
     pixels = pixels.reshape(-1, 4, 2)
     visible = (np.einsum("ij,ij->i", normals, to_eye) > 0) & (depth.reshape(-1, 4).min(axis=1) > NEAR_M)
@@ -69,13 +71,11 @@ def drawn(mesh: Mesh, camera: PinholeCamera, light: Light) -> Patch | None:
     order = np.flatnonzero(visible)[np.argsort(-distance[visible], kind="stable")]
     over = 2 if (x1 - x0) * (y1 - y0) > 40_000 else 3
     canvas = np.zeros(((y1 - y0) * over, (x1 - x0) * over, 4), np.uint8)
-    corners = (pixels - np.float32([x0, y0])) * over - 0.5
+    corners = (pixels - floats([x0, y0])) * over - 0.5
     fixed = np.round(np.clip(corners, -30_000, 30_000) * (1 << FIXED_POINT_BITS)).astype(np.int32)
     for n in order:
         blue, green, red = shades[n]
-        cv2.fillConvexPoly(
-            canvas, fixed[n], (float(blue), float(green), float(red), 255), cv2.LINE_8, FIXED_POINT_BITS
-        )
+        cv2.fillConvexPoly(canvas, fixed[n], (float(blue), float(green), float(red), 255), cv2.LINE_8, FIXED_POINT_BITS)
     small = cv2.resize(canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (3, 3), 0.55)
     return Patch(x0, y0, np.ascontiguousarray(small[:, :, :3]), np.ascontiguousarray(small[:, :, 3]))
@@ -99,11 +99,11 @@ def shadow(mesh: Mesh, camera: PinholeCamera, light: Light, ground_z: float) -> 
     x0, y0, x1, y1 = window
     # Shadows are soft: a quarter of the resolution is enough.
     mask = np.zeros(((y1 - y0 + 3) // 4, (x1 - x0 + 3) // 4), np.uint8)
-    fixed = np.round(np.clip((pixels - np.float32([x0, y0])) / 4, -8000, 8000) * 8).astype(np.int32)
+    fixed = np.round(np.clip((pixels - floats([x0, y0])) / 4, -8000, 8000) * 8).astype(np.int32)
     for quad in fixed[front]:
         cv2.fillConvexPoly(mask, quad, 255, cv2.LINE_8, FIXED_POINT_BITS)
-    mask = cv2.GaussianBlur(mask, (0, 0), max(sigma / 4, 0.6))
-    cover = cv2.resize(mask, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    soft = cv2.GaussianBlur(mask, (0, 0), max(sigma / 4, 0.6))
+    cover = cv2.resize(soft, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     return Patch(x0, y0, np.zeros((0, 0, 3), np.uint8), np.asarray(cover, np.uint8))
 
 
@@ -135,6 +135,6 @@ def _shaded(mesh: Mesh, centres: Floats, normals: Floats, to_eye: Floats, light:
     highlight = np.maximum(np.einsum("ij,ij->i", normals, half), 0) ** 40
     grazing = (1 - np.maximum(np.einsum("ij,ij->i", normals, eye), 0)) ** 3
     mirror = (0.12 + 0.5 * grazing) * np.maximum(normals[:, 2] + 0.25, 0)
-    radiance = radiance + (mesh.gloss * highlight)[:, None] * np.float32(light.main) * 0.6
-    radiance = radiance + (mesh.gloss * mirror)[:, None] * np.float32(light.ambient)
+    radiance = radiance + (mesh.gloss * highlight)[:, None] * floats(light.main) * 0.6
+    radiance = radiance + (mesh.gloss * mirror)[:, None] * floats(light.ambient)
     return coded(radiance.astype(np.float32))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from winnow_scenes import episodes as ep
-from winnow_scenes.camera import Floats, PinholeCamera
+from winnow_scenes.camera import Floats, PinholeCamera, floats
 from winnow_scenes.conveyor import CONVEYOR
 from winnow_scenes.episodes import Episode, strengths
 from winnow_scenes.raster import darken, drawn, outline, paint, shadow
@@ -41,6 +41,7 @@ class Scene:
         seed: int,
         width: int = 1280,
         height: int = 720,
+        *,
         fps: float = 5.0,
         view: int = 0,
         episodes: Sequence[Episode] = (),
@@ -61,7 +62,9 @@ class Scene:
         self._noise = NoisePool(seed * 2 + view, height, width, SIGMA)
         self._night_noise: NoisePool | None = None
         drift = np.random.default_rng([seed, 0xD1])
-        self._drift = [(float(p), float(q)) for p, q in zip(drift.uniform(25, 400, 4), drift.uniform(0, 6.28, 4), strict=True)]
+        self._drift = [
+            (float(p), float(q)) for p, q in zip(drift.uniform(25, 400, 4), drift.uniform(0, 6.28, 4), strict=True)
+        ]
         self._backdrop = lru_cache(maxsize=4)(self._render_backdrop)
         self._lit = lru_cache(maxsize=2)(self._light_backdrop)
         self._fog = lru_cache(maxsize=2)(self._fog_share)
@@ -89,9 +92,7 @@ class Scene:
         start = min(e.start_s for e in self._episodes if e.name == ep.FROZEN and e.start_s <= t_s < e.end_s)
         return max(int(np.ceil(start * self.fps)) - 1, 0)
 
-    def _picture(
-        self, index: int, t_s: float, under_way: dict[str, float]
-    ) -> tuple[Picture, tuple[SceneObject, ...]]:
+    def _picture(self, index: int, t_s: float, under_way: dict[str, float]) -> tuple[Picture, tuple[SceneObject, ...]]:
         rng = np.random.default_rng([self._seed, self._view, index])
         night = under_way.get(ep.NIGHT, 0.0)
         moved = ep.MOVED in under_way
@@ -110,9 +111,7 @@ class Scene:
         gain = self._gain(t_s) * (1 + (NIGHT_GAIN - 1) * night)
         return np.asarray(cv2.LUT(codes, tone_curve(gain)), np.uint8), objects
 
-    def _add_objects(
-        self, codes: Picture, camera: PinholeCamera, t_s: float, night: float
-    ) -> tuple[SceneObject, ...]:
+    def _add_objects(self, codes: Picture, camera: PinholeCamera, t_s: float, night: float) -> tuple[SceneObject, ...]:
         light = self._world.night if night > 0.5 else self._world.day
         here = [(visit, visit.pose(t_s - visit.start_s)) for visit in self._schedule.at(t_s)]
         here.sort(key=lambda v: -float(camera.project(v[1].quads.reshape(-1, 3))[1].mean()))
@@ -137,19 +136,22 @@ class Scene:
 
     def _light_backdrop(self, step: int, moved: bool, night: float) -> Picture:
         """The empty scene under the light of a moment: day and night mixed, clouds drifting over."""
-        codes = self._backdrop(moved, night >= 1).codes
+        codes: Picture = self._backdrop(moved, night >= 1).codes
         if 0 < night < 1:
-            codes = cv2.addWeighted(codes, 1 - night, self._backdrop(moved, True).codes, night, 0)
+            mixed = cv2.addWeighted(codes, 1 - night, self._backdrop(moved, True).codes, night, 0)
+            codes = np.asarray(mixed, np.uint8)
         if self._world.cloud == 0:
             return np.asarray(codes, np.uint8)
         rng = np.random.default_rng([self._seed, 0xC1])
         cells = cv2.GaussianBlur(rng.standard_normal((12, 256), np.float32), (0, 0), 2.0)
         left = step * 0.25 % 230
-        field = cells[:, int(left) : int(left) + 18] * (1 - left % 1) + cells[:, int(left) + 1 : int(left) + 19] * (left % 1)
+        field = cells[:, int(left) : int(left) + 18] * (1 - left % 1) + cells[:, int(left) + 1 : int(left) + 19] * (
+            left % 1
+        )
         field = cv2.resize(field / cells.std(), (self.width, self.height), interpolation=cv2.INTER_CUBIC)
         factor = 1 + np.float32(self._world.cloud / 2) * np.clip(field, -2, 2)
         lit = (codes.astype(np.float32) - OFFSET) * factor[..., None] + OFFSET
-        return np.clip(np.round(lit), OFFSET, 255 - OFFSET).astype(np.uint8)
+        return np.asarray(np.clip(np.round(lit), OFFSET, 255 - OFFSET), np.uint8)
 
     def _gain(self, t_s: float) -> float:
         waves = sum(np.sin(2 * np.pi * t_s / period + phase) for period, phase in self._drift)
@@ -170,14 +172,14 @@ class Scene:
     def _fogged(self, codes: Picture, moved: bool, night: float, strength: float) -> Picture:
         share = self._fog(moved) * np.float32(strength)
         level = 0.55 * (1 - night) + 0.02 * night
-        grey = np.full_like(codes, round(float(coded(np.float32([level]))[0])))
+        grey = np.full_like(codes, round(float(coded(floats([level]))[0])))
         return np.asarray(cv2.blendLinear(codes, grey, 1 - share, share), np.uint8)
 
     def _covered(self) -> Picture:
         """Something dark right on the lens, a little light at one corner."""
         y, x = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32)
         leak = np.exp(-(((x / self.width - 1) ** 2) + (y / self.height - 0.1) ** 2) / 0.05)
-        light = (0.006 + 0.035 * leak)[..., None] * np.float32([0.5, 0.7, 1.0])
+        light = (0.006 + 0.035 * leak)[..., None] * floats([0.5, 0.7, 1.0])
         return np.round(coded(light)).astype(np.uint8)
 
 

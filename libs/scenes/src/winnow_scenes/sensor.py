@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from winnow_scenes.camera import Floats
+from winnow_scenes.camera import Floats, floats
 
 FULL_WELL = 4200.0
 READ_ELECTRONS = 6.0
@@ -59,8 +59,8 @@ def _field(seed: int, height: int, width: int, sigma: float) -> Picture:
     """Mostly common to the three colours and a little smooth, as interpolation from one mosaic leaves it."""
     rng = np.random.default_rng([seed, 0x5E])
     noise = rng.standard_normal((height, width, 1), np.float32) * np.float32(0.8)
-    noise = noise + rng.standard_normal((height, width, 3), np.float32) * np.float32([0.8, 0.5, 0.7])
-    noise = cv2.GaussianBlur(noise, (3, 3), 0.45)
+    noise = noise + rng.standard_normal((height, width, 3), np.float32) * floats([0.8, 0.5, 0.7])
+    noise = floats(cv2.GaussianBlur(noise, (3, 3), 0.45))
     noise *= np.float32(sigma / noise.std())
     limited = np.clip(np.round(noise), -OFFSET + 1, OFFSET - 1).astype(np.int8)
     return limited.view(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def vehicle(sections: Sequence[Section], body: Colour, axles: tuple[float, float
     """A vehicle that drives towards +x; `axles` are the x of its wheels, `wheel_m` their radius."""
     sill: Colour = (body[0] * 0.55, body[1] * 0.55, body[2] * 0.55)
     parts: list[Mesh] = []
-    for a, b in zip(sections[:-1], sections[1:], strict=True):
+    for a, b in pairwise(sections):
         for sign in (-1, 1):
             waist_a, waist_b = _waist(a), _waist(b)
             lower = [
@@ -133,10 +134,10 @@ def _wheels(sections: Sequence[Section], axles: tuple[float, float], radius: flo
     for x in axles:
         for side in (-1, 1):
             y = side * wide * 0.985
-            parts.append(disc((x, y, radius), (0, radius * 1.2), side, TRIM, 0.30))
-            parts.append(disc((x, y * 1.005, radius), (radius * 0.62, radius), side, TYRE, 0.34))
-            parts.append(disc((x, y * 1.005, radius), (0, radius * 0.64), side, RIM, 0.36))
-            parts.append(disc((x, y * 1.01, radius), (radius * 0.22, radius * 0.5), side, TYRE, 0.38, 10))
+            parts.append(disc((x, y, radius), (0, radius * 1.2), side, TRIM, lift=0.30))
+            parts.append(disc((x, y * 1.005, radius), (radius * 0.62, radius), side, TYRE, lift=0.34))
+            parts.append(disc((x, y * 1.005, radius), (0, radius * 0.64), side, RIM, lift=0.36))
+            parts.append(disc((x, y * 1.01, radius), (radius * 0.22, radius * 0.5), side, TYRE, lift=0.38, segments=10))
     return parts
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from winnow_scenes.camera import Floats, PinholeCamera
+from winnow_scenes.camera import Floats, PinholeCamera, floats
 from winnow_scenes.light import Light
 from winnow_scenes.mesh import Mesh
 from winnow_scenes.raster import darken, drawn, paint, shadow
@@ -66,7 +66,7 @@ def render_backdrop(world: World, camera: PinholeCamera, light: Light, seed: int
     tile = fractal_tile(seed)
     seen = world.surfaces(camera, tile)
     radiance = seen.albedo * light.irradiance(seen.points, seen.normals)
-    glow = seen.albedo * np.float32(light.ambient) * np.float32(1.5)
+    glow = seen.albedo * floats(light.ambient) * np.float32(1.5)
     radiance = np.where(seen.sky[..., None], glow, radiance)
     codes = np.round(coded(radiance)).astype(np.uint8)
     for mesh, ground_z in world.furniture:
@@ -80,7 +80,7 @@ def render_backdrop(world: World, camera: PinholeCamera, light: Light, seed: int
             paint(codes, patch)
     lit = (codes.astype(np.float32) - OFFSET) * _lens(camera, tile)[..., None] + OFFSET
     codes = np.clip(np.round(cv2.GaussianBlur(lit, (3, 3), 0.5)), OFFSET, 255 - OFFSET).astype(np.uint8)
-    distance = np.linalg.norm(seen.points - np.float32(camera.position), axis=-1)
+    distance = np.linalg.norm(seen.points - floats(camera.position), axis=-1)
     distance[seen.sky] = 400.0
     return Backdrop(codes, distance.astype(np.float32))
 
@@ -101,7 +101,7 @@ def meet_level(camera: PinholeCamera, z: float) -> tuple[Floats, Floats]:
         along = (np.float32(z) - np.float32(camera.position[2])) / rays[..., 2]
     along = np.where(along > 0, along, np.inf).astype(np.float32)
     reach = np.where(np.isfinite(along), along, 0)[..., None]
-    return (np.float32(camera.position) + rays * reach).astype(np.float32), along
+    return (floats(camera.position) + rays * reach).astype(np.float32), along
 
 
 def meet_wall(camera: PinholeCamera, y: float) -> tuple[Floats, Floats]:
@@ -111,4 +111,4 @@ def meet_wall(camera: PinholeCamera, y: float) -> tuple[Floats, Floats]:
         along = (np.float32(y) - np.float32(camera.position[1])) / rays[..., 1]
     along = np.where(along > 0, along, np.inf).astype(np.float32)
     reach = np.where(np.isfinite(along), along, 0)[..., None]
-    return (np.float32(camera.position) + rays * reach).astype(np.float32), along
+    return (floats(camera.position) + rays * reach).astype(np.float32), along

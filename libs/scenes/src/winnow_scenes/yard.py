@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from winnow_scenes.camera import Floats, PinholeCamera
+from winnow_scenes.camera import Floats, PinholeCamera, floats
 from winnow_scenes.goods import carton
 from winnow_scenes.light import Colour, Lamp, Light
 from winnow_scenes.mesh import Mesh, cuboid, join, limb, surface
@@ -40,15 +40,17 @@ def surfaces(camera: PinholeCamera, tile: Floats) -> Seen:
     ground_seen = np.isfinite(to_ground) & (to_ground <= to_wall) | (
         np.isfinite(to_ground) & ~wall_seen & (ground[..., 1] < WOOD_Y)
     )
-    crown = 5.5 + 1.1 * laid(tile, wood[..., 0], wood[..., 0] * 0.1, 60.0)
+    along = wood[..., 0]
+    crown = 6.0 + 0.5 * np.sin(along * 0.45) + 0.3 * np.sin(along * 1.7 + 1)
+    crown += 0.22 * laid(tile, along, wood[..., 2], 9.0)
     wood_seen = ~ground_seen & ~wall_seen & (wood[..., 2] < crown)
     sky = ~(ground_seen | wall_seen | wood_seen)
     points = np.where(ground_seen[..., None], ground, np.where(wall_seen[..., None], wall, wood))
-    normals = np.where(ground_seen[..., None], np.float32([0, 0, 1]), np.float32([0, -1, 0]))
+    normals = np.where(ground_seen[..., None], floats([0, 0, 1]), floats([0, -1, 0]))
     albedo = np.where(ground_seen[..., None], _ground(ground, tile), _wall(wall, tile))
     albedo = np.where(wood_seen[..., None], _wood(wood, tile), albedo)
     clouds = laid(tile, wood[..., 0] * 0.3, wood[..., 2] * 1.2, 90.0)[..., None]
-    albedo = np.where(sky[..., None], np.float32([1.0, 0.93, 0.88]) * (1 + 0.05 * clouds), albedo)
+    albedo = np.where(sky[..., None], floats([1.0, 0.93, 0.88]) * (1 + 0.05 * clouds), albedo)
     return Seen(points.astype(np.float32), normals.astype(np.float32), albedo.astype(np.float32), sky)
 
 
@@ -67,7 +69,7 @@ def _ground(p: Floats, tile: Floats) -> Floats:
     asphalt = np.where(crack & (y > 0) & (y < 6), asphalt * 0.4, asphalt)
     for sx, sy, size in ((-1.6, 1.4, 0.5), (4.6, 4.6, 0.35), (-5.2, 4.4, 0.6)):
         asphalt -= 0.045 * np.exp(-((x - sx) ** 2 + (y - sy) ** 2 * 1.6) / size**2) * (1 + 0.4 * wear)
-    grey = np.clip(asphalt, 0.015, 1)[..., None] * np.float32([0.98, 1.0, 1.0])
+    grey = np.clip(asphalt, 0.015, 1)[..., None] * floats([0.98, 1.0, 1.0])
     paint = (0.62 + 0.05 * grain) * (1 - 0.25 * np.clip(wear, 0, 2))
     dashes = (np.abs(y - 3.0) < 0.06) & (x % 3.2 < 1.6)
     edges = (np.abs(y - 0.12) < 0.06) | (np.abs(y - 5.9) < 0.06)
@@ -78,11 +80,11 @@ def _ground(p: Floats, tile: Floats) -> Floats:
     slab = np.where(joints, slab * 0.7, slab)
     walk = (y < -0.35) | ((y > 6.3) & (y < 8.1))
     kerb = (np.abs(y + 0.28) < 0.08) | (np.abs(y - 6.22) < 0.08)
-    grey = np.where(walk[..., None], slab[..., None] * np.float32([0.93, 0.98, 1.0]), grey)
+    grey = np.where(walk[..., None], slab[..., None] * floats([0.93, 0.98, 1.0]), grey)
     grey = np.where(kerb[..., None], (0.42 + 0.02 * grain)[..., None], grey)
     drain = (np.abs(x - 2.4) < 0.24) & (np.abs(y - 0.42) < 0.17)
     grey = np.where(drain[..., None], np.where((x * 16 % 1 < 0.5)[..., None], 0.02, 0.13), grey)
-    grass = np.float32([0.05, 0.15, 0.11]) * (1 + 0.3 * grain[..., None] + 0.2 * wear[..., None])
+    grass = floats([0.05, 0.15, 0.11]) * (1 + 0.3 * grain[..., None] + 0.2 * wear[..., None])
     return np.where((y > 15)[..., None], grass, grey).astype(np.float32)
 
 
@@ -91,24 +93,24 @@ def _wall(p: Floats, tile: Floats) -> Floats:
     x, z = p[..., 0], p[..., 2]
     streak = laid(tile, x * 1.0, z * 0.08, 4.0)
     ridge = np.abs((x * 4) % 1 - 0.5)
-    sheet = (0.42 + 0.10 * (ridge - 0.25) + 0.018 * streak)[..., None] * np.float32([1.0, 0.96, 0.86])
+    sheet = (0.42 + 0.10 * (ridge - 0.25) + 0.018 * streak)[..., None] * floats([1.0, 0.96, 0.86])
     row = np.floor(z / 0.085)
     brick_x = (x + 0.5 * (row % 2) * 0.25) % 0.25
     mortar = (z % 0.085 < 0.012) | (brick_x < 0.012)
     tint = laid(tile, np.floor((x + 0.125 * (row % 2)) / 0.25) * 3.7, row * 2.9, 50.0)
-    brick = np.float32([0.10, 0.14, 0.27]) * (1 + 0.16 * tint[..., None])
-    brick = np.where(mortar[..., None], np.float32([0.3, 0.32, 0.33]), brick)
+    brick = floats([0.10, 0.14, 0.27]) * (1 + 0.16 * tint[..., None])
+    brick = np.where(mortar[..., None], floats([0.3, 0.32, 0.33]), brick)
     wall = np.where((z < 1.1)[..., None], brick, sheet)
     wall = np.where((np.abs(z - 1.12) < 0.03)[..., None], 0.2, wall)
     gate = (np.abs(x + 1.6) < 1.7) & (z < 3.2)
     slats = np.where(z % 0.22 < 0.02, 0.10, 0.20) + 0.012 * streak
-    wall = np.where(gate[..., None], slats[..., None] * np.float32([1.25, 0.8, 0.5]), wall)
+    wall = np.where(gate[..., None], slats[..., None] * floats([1.25, 0.8, 0.5]), wall)
     frame = (np.abs(x + 1.6) < 1.82) & (z < 3.34) & ~gate
-    wall = np.where(frame[..., None], np.float32([0.12, 0.5, 0.55]) * (0.95 + 0.05 * streak[..., None]), wall)
+    wall = np.where(frame[..., None], floats([0.12, 0.5, 0.55]) * (0.95 + 0.05 * streak[..., None]), wall)
     for centre in (-7.2, 3.6):
         inside = (np.abs(x - centre) < 1.0) & (np.abs(z - 2.6) < 0.5)
         bars = (np.abs((x - centre) % 0.66) < 0.03) | (np.abs(z - 2.6) < 0.025)
-        pane = np.float32([0.11, 0.10, 0.09]) * (1 + 0.5 * (z[..., None] - 2.6))
+        pane = floats([0.11, 0.10, 0.09]) * (1 + 0.5 * (z[..., None] - 2.6))
         rim = (np.abs(x - centre) < 1.07) & (np.abs(z - 2.6) < 0.57)
         wall = np.where(rim[..., None], 0.55, wall)
         wall = np.where(inside[..., None], np.where(bars[..., None], 0.5, pane), wall)
@@ -118,7 +120,7 @@ def _wall(p: Floats, tile: Floats) -> Floats:
 
 def _wood(p: Floats, tile: Floats) -> Floats:
     leaves = laid(tile, p[..., 0], p[..., 2], 7.0)[..., None] + laid(tile, p[..., 0], p[..., 2], 23.0)[..., None]
-    return np.asarray(np.float32([0.06, 0.13, 0.10]) * np.clip(1 + 0.28 * leaves, 0.15, 3), np.float32)
+    return np.asarray(floats([0.06, 0.13, 0.10]) * np.clip(1 + 0.28 * leaves, 0.15, 3), np.float32)
 
 
 def _furniture() -> tuple[tuple[Mesh, float], ...]:
@@ -134,8 +136,15 @@ def _furniture() -> tuple[tuple[Mesh, float], ...]:
     container = cuboid((5.6, 2.2, 2.4), (0.20, 0.11, 0.05), pieces=56)
     ribs = np.arange(len(container.colours)) % 6 < 3
     container.colours[ribs] *= 0.78
-    bollard = join([cuboid((0.14, 0.14, 0.9), (0.05, 0.45, 0.6)), cuboid((0.145, 0.145, 0.18), (0.03, 0.03, 0.03), (0, 0, 0.5))])
-    post = join([limb((0, 0, 0), (0, 0, 5.4), (0.08, 0.05), (0.3, 0.3, 0.3)), limb((0, 0, 5.4), (-1.0, 0, 5.5), (0.04, 0.04), (0.3, 0.3, 0.3))])
+    bollard = join(
+        [cuboid((0.14, 0.14, 0.9), (0.05, 0.45, 0.6)), cuboid((0.145, 0.145, 0.18), (0.03, 0.03, 0.03), (0, 0, 0.5))]
+    )
+    post = join(
+        [
+            limb((0, 0, 0), (0, 0, 5.4), (0.08, 0.05), (0.3, 0.3, 0.3)),
+            limb((0, 0, 5.4), (-1.0, 0, 5.5), (0.04, 0.04), (0.3, 0.3, 0.3)),
+        ]
+    )
     sign = surface([[(-0.5, 0, 2.4), (0.5, 0, 2.4), (0.5, 0, 3.1), (-0.5, 0, 3.1)]], (0.5, 0.3, 0.1))
     return (
         (join(stack).moved(4.2, 12.2), 0.0),
@@ -151,8 +160,12 @@ def _furniture() -> tuple[tuple[Mesh, float], ...]:
 
 
 def _clothes(rng: np.random.Generator) -> Clothes:
-    pick = lambda colours: colours[int(rng.integers(len(colours)))]  # noqa: E731
-    return Clothes(pick(CLOTH), pick(LEGS), pick(SKIN), pick(HAIR), pick(PAINTS) if rng.random() < 0.3 else None)
+    bag = _pick(PAINTS, rng) if rng.random() < 0.3 else None
+    return Clothes(_pick(CLOTH, rng), _pick(LEGS, rng), _pick(SKIN, rng), _pick(HAIR, rng), bag)
+
+
+def _pick(colours: tuple[Colour, ...], rng: np.random.Generator) -> Colour:
+    return colours[int(rng.integers(len(colours)))]
 
 
 def visit(number: int, start_s: float, rng: np.random.Generator) -> Visit:
@@ -192,7 +205,7 @@ def _riding(clothes: Clothes, frame: Colour, gone_m: float) -> Mesh:
     return cyclist(clothes, frame, gone_m / 2.6)
 
 
-def _driving(hull: Mesh, gone_m: float) -> Mesh:
+def _driving(hull: Mesh, _gone_m: float) -> Mesh:
     return hull
 
 
@@ -202,7 +215,7 @@ YARD = World(
         ((0.0, -9.0, 4.4), (0.0, 3.6, 0.55), 60.0),
         ((7.5, -8.0, 5.4), (-0.6, 3.2, 0.3), 62.0),
     ),
-    day=Light((-0.55, -0.5, 0.85), (0.95, 1.02, 1.08), (0.46, 0.42, 0.38), shadow_blur=0.006),
+    day=Light((-0.55, -0.5, 0.85), (1.22, 1.34, 1.42), (0.46, 0.42, 0.38), shadow_blur=0.005),
     night=Light(
         (0.3, -0.4, 0.9),
         (0.012, 0.010, 0.009),
@@ -213,7 +226,7 @@ YARD = World(
     surfaces=surfaces,
     furniture=_furniture(),
     ground_z=0.0,
-    fog_range_m=7.0,
+    fog_range_m=22.0,
     cloud=0.05,
     drift=0.05,
     visit=visit,

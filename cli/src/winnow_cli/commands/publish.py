@@ -1,0 +1,104 @@
+"""`winnow publish`: files, folders and scenes as a camera's frames."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from winnow_cli.failures import FAILED, INTERRUPTED
+
+if TYPE_CHECKING:
+    from ingest.domain.source import Source
+    from ingest.playing import Played
+
+
+def publish(
+    sources: Annotated[
+        list[str], typer.Argument(help="Videos, pictures, folders of pictures, or scene:yard?seed=1&minutes=1.")
+    ],
+    *,
+    camera: Annotated[str, typer.Option(help="The camera's id; several sources follow each other.")],
+    start: Annotated[str | None, typer.Option(help="Time of the first frame, ISO 8601; UTC without a zone.")] = None,
+    interval_s: Annotated[float, typer.Option(help="Between pictures that carry no time of their own.")] = 1.0,
+    live: Annotated[bool, typer.Option("--live", help="At the pace of the footage, not as fast as it goes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Send frames to the broker; exit 0 only when it has acknowledged every one.
+
+    Example: `winnow publish yard.mp4 --camera yard-1 --start 2026-05-01T08:00:00Z`
+    """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    from ingest.app import Ingest
+    from winnow.settings import KafkaSettings, load
+    from winnow.telemetry import configure_logging
+    from winnow_cli.connection import environment
+
+    entries = [_source(camera, text, start, interval_s, live=live) for text in sources]
+    environment()
+    kafka = load(KafkaSettings)
+    configure_logging("publish")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    console = Console(stderr=True, highlight=False)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    results: list[Played] = []
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        for entry in entries:
+            if stop.is_set():
+                break
+            task = progress.add_task(entry.source, total=None)
+
+            def show(played: Played, task: TaskID = task) -> None:
+                progress.update(task, description=_told(played))
+
+            results += Ingest([entry], kafka).run(stop, show)
+    for played in results:
+        console.print(_told(played), style="" if played.whole else "red")
+    if as_json:
+        totals = {name: sum(getattr(p, name) for p in results) for name in ("frames", "published", "refused", "failed")}
+        errors = [p.error for p in results if p.error]
+        print(json.dumps({**totals, "camera": camera, "interrupted": stop.is_set(), "errors": errors}))
+    if stop.is_set():
+        raise typer.Exit(INTERRUPTED)
+    if len(results) < len(entries) or not all(played.whole for played in results):
+        raise typer.Exit(FAILED)
+
+
+def _source(camera: str, text: str, start: str | None, interval_s: float, *, live: bool) -> Source:
+    from pydantic import ValidationError
+
+    from ingest.domain.source import Source
+
+    try:
+        return Source(
+            camera=camera,
+            source=text if text.startswith("scene:") else str(Path(text).expanduser()),
+            pace="live" if live else "fast",
+            start=None if start is None else datetime.fromisoformat(start),
+            interval_s=interval_s,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"winnow: {'.'.join(map(str, first['loc']))}: {first['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except ValueError as error:
+        print(f"winnow: --start: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _told(played: Played) -> str:
+    text = f"{played.source}: {played.frames} frames, {played.published} published"
+    text += f", {played.refused} refused" if played.refused else ""
+    text += f", {played.failed} failed" if played.failed else ""
+    text += "; interrupted" if played.interrupted else ""
+    return text + (f"; {played.error}" if played.error else "")

@@ -1,0 +1,105 @@
+"""The doors: a source's frames with their names and times, whatever they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from ingest.adapters.child import FrameChild, SourceFailed
+from ingest.adapters.folder import files_in, modified_at, taken_at
+from ingest.domain.capture_time import footage_start, picture_times, whole_ms
+from ingest.domain.picture import content_type, refusal
+from ingest.domain.source import SCENE, Source, scene_arguments
+from winnow.clock import now
+from winnow.errors import Refused
+from winnow.events import Frame
+from winnow.identity import frame_id_of_file
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class NotTaken:
+    """What a source holds that does not become a frame."""
+
+    name: str
+    reason: str
+    why: str
+
+
+def open_door(source: Source) -> Iterator[Frame | NotTaken]:
+    """The source's frames in order. Raises `Refused` before the first, `SourceFailed` where it breaks off."""
+    if source.source.startswith(SCENE):
+        arguments, identity = scene_arguments(source.source)
+        return _footage(source, "winnow_scenes.player", arguments, hashlib.sha256(identity.encode()).hexdigest())
+    path = Path(source.source)
+    if not path.exists():
+        raise Refused(f"{path} is not there")
+    if path.is_dir() or _is_picture(path):
+        return _pictures(source, path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return _footage(source, "ingest.adapters.video_child", [str(path.absolute())], digest)
+
+
+def _footage(source: Source, module: str, arguments: list[str], sha256: str) -> Iterator[Frame | NotTaken]:
+    with FrameChild(module, arguments) as child:
+        start = footage_start(source.start, child.length_s(), now(), live=source.live)
+        for frame in child:
+            refused = refusal(frame.image)
+            if refused is not None:
+                yield NotTaken(f"frame {frame.index}", *refused)
+                continue
+            yield Frame(
+                frame_id=frame_id_of_file(source.camera, sha256, frame.index),
+                camera_id=source.camera,
+                captured_at=whole_ms(start + timedelta(seconds=frame.t_s)),
+                sequence=frame.index,
+                content_type="image/jpeg",
+                image=frame.image,
+            )
+
+
+def _pictures(source: Source, path: Path) -> Iterator[Frame | NotTaken]:
+    files = files_in(path)
+    if not files:
+        raise Refused(f"{path} holds no file")
+    pictures = [file for file in files if _is_picture(file)]
+    rule, times = picture_times(
+        [taken_at(file) for file in pictures], [modified_at(file) for file in pictures],
+        source.start, source.interval_s, now(), live=source.live,
+    )  # fmt: skip
+    log.info("times of the pictures", camera=source.camera, rule=rule, pictures=len(pictures))
+    time_of = dict(zip(pictures, times, strict=True))
+    copies: Counter[str] = Counter()
+    for sequence, file in enumerate(files):
+        image = file.read_bytes()
+        refused = refusal(image)
+        if refused is not None or file not in time_of:
+            yield NotTaken(str(file), *(refused or ("changed", "the file changed while it was read")))
+            continue
+        digest = hashlib.sha256(image).hexdigest()
+        yield Frame(
+            # The index counts files with these same bytes: a picture keeps its id when others come beside it.
+            frame_id=frame_id_of_file(source.camera, digest, copies[digest]),
+            camera_id=source.camera,
+            captured_at=whole_ms(time_of[file]),
+            sequence=sequence,
+            content_type=content_type(image) or "",
+            image=image,
+        )
+        copies[digest] += 1
+
+
+def _is_picture(path: Path) -> bool:
+    with path.open("rb") as file:
+        return content_type(file.read(16)) is not None
+
+
+__all__ = ["NotTaken", "SourceFailed", "open_door"]

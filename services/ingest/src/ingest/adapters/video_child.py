@@ -1,0 +1,79 @@
+"""`python -m ingest.adapters.video_child FILE`: a video's frames as JPEG to standard output.
+
+The form is that of `winnow_scenes.records`. A process of its own: what a broken video does to the decoder, it
+does to this process alone. Each frame is encoded once, quality 90, 4:2:0.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import BinaryIO
+
+import av
+import cv2
+
+from winnow_scenes.records import write_begin, write_end, write_frame
+
+JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+MISSING_SHARE = 0.02
+"""A file that holds this much less than its header says was cut off."""
+
+
+class NotWhole(Exception):
+    """The video cannot be read, or not to its end; the message is for a person."""
+
+
+def stream_video(path: str, out: BinaryIO) -> int:
+    """Writes all frames; gives their number. Raises `NotWhole`."""
+    try:
+        container = av.open(path)
+    except (OSError, av.FFmpegError) as error:
+        raise NotWhole(f"not a video that can be read: {getattr(error, 'strerror', None) or error}") from error
+    with container:
+        if not container.streams.video:
+            raise NotWhole("the file has no video stream")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        length_s = None if container.duration is None else container.duration / av.time_base
+        write_begin(out, length_s)
+        rate = float(stream.average_rate or 25)
+        count, first_s, last_s = 0, None, 0.0
+        try:
+            for frame in container.decode(stream):
+                time_s = frame.time if frame.time is not None else count / rate
+                first_s = time_s if first_s is None else first_s
+                # A camera's time never goes back, whatever the container says.
+                last_s = max(last_s, time_s - first_s)
+                ok, image = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"), JPEG)
+                if not ok:
+                    raise NotWhole(f"frame {count} of {frame.width}x{frame.height} could not be encoded")
+                write_frame(out, count, round(last_s, 6), image.tobytes())
+                count += 1
+        except av.FFmpegError as error:
+            raise NotWhole(f"the video breaks off after {count} frames: {error.strerror}") from error
+        if count == 0:
+            raise NotWhole("the video has no frames")
+        if stream.frames and count < stream.frames * (1 - MISSING_SHARE) - 1:
+            raise NotWhole(f"the video breaks off after {count} of {stream.frames} frames")
+    write_end(out, count)
+    return count
+
+
+def main() -> int:
+    """Exit status 0, or 1 with one line on standard error."""
+    cv2.setNumThreads(1)
+    av.logging.set_level(None)
+    out = os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
+    try:
+        stream_video(sys.argv[1], out)
+    except NotWhole as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""What a picture file is, by its first bytes, and whether it may be sent within a record."""
+
+from __future__ import annotations
+
+INLINE_LIMIT_BYTES = 900_000
+"""Larger images do not go into a record (the topic takes 2 MiB, a selected frame carries more beside it)."""
+
+_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+
+
+def content_type(image: bytes) -> str | None:
+    """The media type of a JPEG or PNG, None for everything else."""
+    return next((kind for magic, kind in _MAGIC if image.startswith(magic)), None)
+
+
+def refusal(image: bytes) -> tuple[str, str] | None:
+    """Why an image is not taken: a short reason for the metric and a sentence; None where it is."""
+    if not image:
+        return "empty", "the file is empty"
+    if content_type(image) is None:
+        return "not_an_image", f"not a JPEG or PNG (first bytes {image[:4].hex(' ')})"
+    if len(image) > INLINE_LIMIT_BYTES:
+        return "too_large", f"{len(image):,} bytes; an image within a record has at most {INLINE_LIMIT_BYTES:,}"
+    return None

@@ -1,0 +1,74 @@
+"""What is to be ingested: one camera and where its frames come from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from winnow.errors import PoisonRecord, Refused
+from winnow.identity import check_camera_id
+
+SCENE = "scene:"
+SCENE_PARAMETERS = {
+    "seed": "1", "fps": "5", "minutes": "1", "view": "0", "width": "1280", "height": "720", "visits_per_minute": "1",
+    "episodes": "", "truth": "",
+}  # fmt: skip
+
+
+class Source(BaseModel):
+    """One entry of `WINNOW_INGEST_SOURCES`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    camera: str
+    source: str = Field(min_length=1, description="A video, a picture, a folder of pictures, or scene:KIND?….")
+    pace: Literal["fast", "live"] = "fast"
+    start: datetime | None = None
+    interval_s: float = Field(1.0, gt=0)
+
+    @field_validator("camera")
+    @classmethod
+    def _camera(cls, camera: str) -> str:
+        try:
+            check_camera_id(camera)
+        except PoisonRecord as error:
+            raise ValueError(str(error)) from None
+        return camera
+
+    @field_validator("start")
+    @classmethod
+    def _start(cls, start: datetime | None) -> datetime | None:
+        return start.replace(tzinfo=UTC) if start is not None and start.tzinfo is None else start
+
+    @property
+    def live(self) -> bool:
+        return self.pace == "live"
+
+
+def scene_arguments(source: str) -> tuple[list[str], str]:
+    """`scene:KIND?NAME=VALUE&…` -> arguments of the scene's player, and the text that its frames' ids stand for.
+
+    That text leaves out where the truth goes: it changes no pixel. Raises `Refused` for what there is not.
+    """
+    kind, _, query = source.removeprefix(SCENE).partition("?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = sorted(set(given) - set(SCENE_PARAMETERS))
+    if unknown:
+        raise Refused(f"{source}: no parameter {unknown[0]!r}; there are {', '.join(sorted(SCENE_PARAMETERS))}")
+    values = {**SCENE_PARAMETERS, **given}
+    try:
+        frames = round(float(values.pop("minutes")) * 60 * float(values["fps"]))
+    except ValueError:
+        raise Refused(f"{source}: minutes and fps are numbers") from None
+    if frames < 1:
+        raise Refused(f"{source}: not one frame")
+    truth = values.pop("truth")
+    arguments = [kind, "--frames", str(frames)]
+    for name, value in values.items():
+        arguments += [f"--{name.replace('_', '-')}", value]
+    # The length is left out: a longer run of the same scene begins with the same frames.
+    identity = f"{SCENE}{kind}?" + "&".join(f"{name}={value}" for name, value in sorted(values.items()))
+    return (arguments + (["--truth", truth] if truth else [])), identity

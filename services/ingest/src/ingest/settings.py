@@ -1,0 +1,14 @@
+"""Settings of ingest."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ingest.domain.source import Source
+from winnow.settings import HealthSettings, KafkaSettings
+
+
+class Settings(KafkaSettings, HealthSettings):
+    """Everything that ingest can be told."""
+
+    ingest_sources: list[Source] = Field(min_length=1, description="JSON list of {camera, source, pace, start, …}.")
