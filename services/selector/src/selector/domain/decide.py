@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from selector.domain import sampling
-from selector.domain.budget import heartbeat_interval_ms, refill
+from selector.domain.budget import heartbeat_interval_ms, refill, spacing_ms
 from selector.domain.noise import NearDuplicateThresholds, near_duplicate_thresholds, update_noise_floor
 from selector.domain.policy import PolicyInForce
 from selector.domain.ring import Match
@@ -48,6 +48,8 @@ class _Ruling:
     match: Match | None = None
     identical_to: str | None = None
     thresholds: NearDuplicateThresholds | None = None
+    since_kept_ms: float | None = None
+    spacing_ms: float = 0.0
 
     @property
     def kept(self) -> bool:
@@ -145,12 +147,17 @@ def _rule(
     duplicate = (
         match is not None and match.cosine <= thresholds.cosine and match.fit.block_residual <= thresholds.residual
     )
-    funded = state.bucket.tokens >= 1.0
+    budget = policy.policy
+    least_ms = spacing_ms(state.bucket, per_hour=budget.kept_per_hour, burst=budget.burst)
+    since_kept_ms = None if state.last_kept_ms is None else event_ms - state.last_kept_ms
+    funded = state.bucket.tokens >= 1.0 and (since_kept_ms is None or abs(since_kept_ms) >= least_ms)
     if not duplicate:
-        return _Ruling("novel" if funded else "over_budget", match, thresholds=thresholds)
-    every_ms = heartbeat_interval_ms(per_hour=policy.policy.kept_per_hour, share=policy.policy.heartbeat_share)
-    due = state.last_kept_ms is not None and event_ms - state.last_kept_ms >= every_ms
-    return _Ruling("heartbeat" if due and funded else "near_duplicate", match, thresholds=thresholds)
+        reason = "novel" if funded else "over_budget"
+    else:
+        every_ms = heartbeat_interval_ms(per_hour=budget.kept_per_hour, share=budget.heartbeat_share)
+        due = since_kept_ms is not None and since_kept_ms >= every_ms
+        reason = "heartbeat" if due and funded else "near_duplicate"
+    return _Ruling(reason, match, None, thresholds, since_kept_ms, least_ms)
 
 
 def _learn(state: CameraState, frame: ObservedFrame, ruling: _Ruling, event_ms: int, *, control: bool) -> CameraState:
@@ -164,7 +171,7 @@ def _learn(state: CameraState, frame: ObservedFrame, ruling: _Ruling, event_ms: 
             state,
             ring=state.ring.put(frame.frame_id, event_ms, frame.signature),
             bucket=state.bucket._replace(tokens=state.bucket.tokens - 1.0),
-            last_kept_ms=event_ms if state.last_kept_ms is None else max(state.last_kept_ms, event_ms),
+            last_kept_ms=event_ms,
         )
     last_ms = event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms)
     return replace(state, last_event_ms=last_ms)
@@ -176,6 +183,8 @@ def _signals(signature: Signature, ruling: _Ruling, state: CameraState) -> dict[
         "saturated_share": signature.saturated_share,
         "tokens": state.bucket.tokens,
     }
+    if ruling.since_kept_ms is not None:
+        signals["since_kept_s"] = ruling.since_kept_ms / 1000
     if ruling.match is not None:
         fit = ruling.match.fit
         signals |= {
@@ -193,7 +202,12 @@ def _signals(signature: Signature, ruling: _Ruling, state: CameraState) -> dict[
 def _thresholds(ruling: _Ruling) -> dict[str, float]:
     if ruling.thresholds is None:
         return {}
-    return {"cosine": ruling.thresholds.cosine, "residual": ruling.thresholds.residual, "tokens": 1.0}
+    return {
+        "cosine": ruling.thresholds.cosine,
+        "residual": ruling.thresholds.residual,
+        "tokens": 1.0,
+        "spacing_s": ruling.spacing_ms / 1000,
+    }
 
 
 def _nearest(ruling: _Ruling) -> Nearest | None:
