@@ -131,9 +131,9 @@ def select(
         limits = near_duplicate_thresholds(floor)
         for area, probe in placed.get(index, ()):
             run.probed.setdefault(area, []).append(
-                not _is_duplicate(ring.nearest(probe, limits.cosine, limits.residual), limits)
+                not _is_duplicate(ring.nearest(probe, limits.cosine), limits)
             )
-        match = ring.nearest(signature, limits.cosine, limits.residual)
+        match = ring.nearest(signature, limits.cosine)
         duplicate = _is_duplicate(match, limits)
         if match is not None:
             floor = update_noise_floor(floor, residual=match.fit.block_residual, cosine=match.cosine)

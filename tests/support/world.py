@@ -23,12 +23,18 @@ from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
 from winnow.settings import DatabaseSettings, KafkaSettings, ObjectSettings, load
 from winnow_cli.deployment.apply import Contract
+from winnow_cli.deployment.prepare import prepare
 from winnow_cli.stack import Stack
 from winnow_cli.stack.home import free_port
 
 SAMPLING_KEY = b"a key that tests share: 32 bytes"
 POLICY = SelectionPolicy(
-    kept_per_hour=1200.0, burst=10.0, changed_at=now(), control_every_s=2.0, split_block_s=20.0, sampling_key=SAMPLING_KEY
+    kept_per_hour=1200.0,
+    burst=10.0,
+    changed_at=now(),
+    control_every_s=2.0,
+    split_block_s=20.0,
+    sampling_key=SAMPLING_KEY,
 )
 
 ResultT = TypeVar("ResultT")
@@ -127,7 +133,8 @@ class World:
             return load(kind)
 
     def prepare(self, policy: SelectionPolicy = POLICY) -> None:
-        Contract(self.kafka).apply(policy)
+        with environment(self.env):
+            prepare(policy)
         self.set_policy(policy)
 
     def set_policy(self, policy: SelectionPolicy, key: str = "default") -> None:
@@ -189,7 +196,7 @@ class World:
         return found
 
 
-class environment:  # noqa: N801 - reads as a phrase at the call
+class environment:
     """`os.environ` with these variables for the time of a block."""
 
     def __init__(self, variables: dict[str, str]) -> None:

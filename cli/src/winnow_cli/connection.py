@@ -7,10 +7,11 @@ import os
 from winnow_cli.stack import Home, Stack
 
 
-def environment() -> None:
-    """Puts the running stack's `WINNOW_…` variables into `os.environ`, unless `WINNOW_KAFKA_BOOTSTRAP` is there.
+def environment(stack: Stack | None = None) -> None:
+    """Puts the variables of `stack`, else of the stack that runs in this home, into `os.environ`.
 
-    Raises `NotRunning` (exit code 3) where nothing runs in the home.
+    Without a `stack`, an environment that names a broker (`WINNOW_KAFKA_BOOTSTRAP`) is left as it is. Raises
+    `NotRunning` (exit code 3) where nothing runs in the home.
     """
-    if "WINNOW_KAFKA_BOOTSTRAP" not in os.environ:
-        os.environ.update(Stack.attach(Home.default()).env)
+    if stack is not None or "WINNOW_KAFKA_BOOTSTRAP" not in os.environ:
+        os.environ.update((stack or Stack.attach(Home.default())).env)

@@ -24,11 +24,16 @@ class Explained(Exception):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an `Explained` error into its message on stderr and its exit code."""
+    """Turn an `Explained` error, or one of Winnow's own, into its message on stderr and its exit code."""
+    from winnow.errors import WinnowError
+
     try:
         yield
     except Explained as error:
         print(f"winnow: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except WinnowError as error:
+        print(f"winnow: {error}", file=sys.stderr)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

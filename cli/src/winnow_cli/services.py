@@ -7,27 +7,30 @@ import sys
 from winnow_cli.stack import Home, ProcessSpec, Ready
 from winnow_cli.stack.home import free_port
 
-SERVICES: tuple[str, ...] = ()
-"""The packages that `winnow up` starts behind the servers, each as `python -m PACKAGE`."""
+SERVICES = ("selector", "store", "ledger")
+"""The packages that `winnow up` and `winnow demo` start behind the servers, each as `python -m PACKAGE`."""
+
+LEDGER_LINGER_S = 0.5
+"""Here people look on: small files soon, where an installation would write larger ones every few seconds."""
 
 
-def service_specs(env: dict[str, str], home: Home) -> list[ProcessSpec]:  # noqa: ARG001 (settings of the home follow)
+def service_specs(env: dict[str, str], home: Home) -> list[ProcessSpec]:
     """A process for each service; ready when its `/readyz` answers 200."""
-    specs = []
-    for service in SERVICES:
-        port = free_port()
-        specs.append(
-            ProcessSpec(
-                name=service,
-                argv=(sys.executable, "-m", service),
-                env={**env, "WINNOW_HEALTH_PORT": str(port)},
-                ready=Ready("http", f"http://127.0.0.1:{port}/readyz"),
-                ports={"health": port},
-            )
-        )
-    return specs
+    return [_spec(service, env, home) for service in SERVICES]
 
 
-def prepare(env: dict[str, str]) -> None:
-    """What the services rely on when they start: topics, bucket, tables. May be repeated."""
-    _ = env
+def _spec(service: str, env: dict[str, str], home: Home) -> ProcessSpec:
+    port = free_port()
+    return ProcessSpec(
+        name=service,
+        argv=(sys.executable, "-m", service),
+        env={
+            **env,
+            "WINNOW_HEALTH_PORT": str(port),
+            "WINNOW_INSTANCE": f"{service}-0",
+            "WINNOW_LEDGER_LINGER_S": str(LEDGER_LINGER_S),
+        },
+        cwd=str(home.path),
+        ready=Ready("http", f"http://127.0.0.1:{port}/readyz"),
+        ports={"health": port},
+    )

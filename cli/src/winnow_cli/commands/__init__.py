@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winnow_cli.commands import stack
+from winnow_cli.commands import bench, demo, publish, stack, topics
 
 if TYPE_CHECKING:
     import typer
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add every verb to `app`."""
+    app.command()(demo.demo)
     app.command()(stack.up)
     app.command()(stack.down)
     app.command()(stack.status)
     app.command()(stack.logs)
+    app.command()(publish.publish)
+    app.add_typer(topics.app, name="topics")
+    app.add_typer(bench.app, name="bench")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +35,7 @@ def demo(
     Examples: `winnow demo` · `winnow demo --video yard.mp4 --video gate.mp4 --json` · `winnow demo --cameras 5 --keep`
     """
     began_s = time.monotonic()
+    from winnow_cli.connection import environment
     from winnow_cli.demo import cameras as plan
     from winnow_cli.demo.display import summary
     from winnow_cli.demo.run import play
@@ -47,7 +47,7 @@ def demo(
             raise typer.BadParameter(f"{path} is not a file", param_hint="--video")
     home = Home.default()
     with Stack.start(home, "demo", report=show, downloads=download) as stack:
-        os.environ.update(stack.env)
+        environment(stack)
         playing = plan.from_videos(video or [], minutes)
         if cameras or not video:
             truth = stack.run.path / "truth"

@@ -28,12 +28,15 @@ def up() -> None:
     Example: `winnow up && winnow status`
     """
     from winnow_cli import services
+    from winnow_cli.connection import environment
+    from winnow_cli.deployment.prepare import prepare
     from winnow_cli.progress import console, download, show
     from winnow_cli.stack import Home, Stack
 
     home, began = Home.default(), time.monotonic()
     with Stack.start(home, "up", report=show, downloads=download) as stack:
-        services.prepare(stack.env)
+        environment(stack)
+        prepare()
         specs = services.service_specs(stack.env, home)
         for spec in specs:
             stack.add(spec, wait=False)

@@ -26,6 +26,7 @@ from winnow_cli.demo.cameras import DemoCamera
 from winnow_cli.demo.compare import Comparison, compare, events_of
 from winnow_cli.demo.display import live
 from winnow_cli.demo.watch import Watch
+from winnow_cli.deployment.prepare import prepare
 from winnow_cli.stack import ProcessSpec, Ready, Stack
 from winnow_cli.stack.home import free_port
 
@@ -53,14 +54,14 @@ class Demo:
 
 def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: float) -> Demo:
     """Plays the cameras through the running servers to the end, and settles the balance."""
-    services.prepare(stack.env, POLICY)
+    prepare(POLICY)
     settings = load(KafkaSettings)
     _describe(settings, cameras)
     port = _start(stack, cameras)
     watch = Watch(settings, began_s)
     try:
         published = _until_played(stack, port, cameras, watch, console, began_s)
-        balance = _settled(lambda: _balance(), watch)
+        balance = _settled(_balance)
     finally:
         watch.close()
     result = {
@@ -171,13 +172,13 @@ def _published(port: int) -> dict[str, int]:
 
 
 def _balance() -> dict[str, Any]:
-    from ledger.app import balance
+    from ledger.adapters.evidence import balance
+    from ledger.settings import ReaderSettings
 
-    found: dict[str, Any] = balance().as_dict()
-    return found
+    return balance(load(ReaderSettings)).to_json()
 
 
-def _settled(ask: Callable[[], dict[str, Any]], watch: Watch) -> dict[str, Any]:
+def _settled(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The balance once nothing is on its way any more, or nothing has moved for a minute."""
     last: tuple[Any, ...] = ()
     until = time.monotonic() + SETTLE_S

@@ -41,9 +41,7 @@ async def _ensure_database(settings: DatabaseSettings) -> None:
     except (OSError, asyncpg.PostgresError) as error:
         raise DependencyDown(f"PostgreSQL: {error}") from error
     try:
-        found = await connection.fetchval(
-            "SELECT 1 FROM pg_database WHERE datname = $1", settings.postgres_database
-        )
+        found = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", settings.postgres_database)
         if not found:
             name = settings.postgres_database.replace('"', '""')
             await connection.execute(f'CREATE DATABASE "{name}"')

@@ -156,7 +156,7 @@ class Stack:
         raise BadRequest(f"{name} is no process of this run")
 
     def status(self) -> list[dict[str, Any]]:
-        """Each process: name, group, state, ready, pid, restarts, rss_bytes, up_s, ports, log."""
+        """Each process: name, group, state, ready, pid, exit_code, restarts, rss_bytes, up_s, ports, log."""
         return self._ask("status")  # type: ignore[no-any-return]
 
     def detach(self) -> None:

@@ -24,6 +24,7 @@ _X86_FEATURES = {
 def service_environment(run: RunFolder, ports: dict[str, int], cache: Path) -> dict[str, str]:
     """The `WINNOW_…` variables of a run, and the fixed compile target of numba."""
     return {
+        "WINNOW_PROFILE": "local",
         "WINNOW_KAFKA_BOOTSTRAP": f"127.0.0.1:{ports['kafka']}",
         "WINNOW_REGISTRY_URL": registry.url(ports),
         "WINNOW_S3_ENDPOINT": f"http://127.0.0.1:{ports['objects']}",

@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,7 @@ class RunFolder:
         ports: dict[str, int] = {}
         for name in PORTS:
             last = known.get(name)
-            ports[name] = last if last and last not in ports.values() and is_free(last) else free_port()
+            ports[name] = last if last and last not in ports.values() and is_free(last) else free_port(ports.values())
         written.write_text(json.dumps(ports, indent=1))
         return ports
 
@@ -121,11 +122,11 @@ def write_private(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nothing listens."""
+def free_port(taken: Collection[int] = ()) -> int:
+    """A TCP port of 127.0.0.1 on which nothing listens, and none of `taken`."""
     while True:
         port = random.SystemRandom().randint(FIRST_PORT, LAST_PORT)
-        if is_free(port):
+        if port not in taken and is_free(port):
             return port
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from winnow_cli.stack.artifacts import Artifact
 from winnow_cli.stack.children import Children
 from winnow_cli.stack.errors import StartFailed
-from winnow_cli.stack.home import PORTS, RunFolder, free_port
+from winnow_cli.stack.home import RunFolder
 from winnow_cli.stack.process import Process, log_tail
 from winnow_cli.stack.servers import kafka, objects, postgres, registry
 from winnow_cli.stack.servers.java import aot_cache
@@ -60,7 +60,7 @@ async def prepare(artifacts: list[Artifact], cache: Path, children: Children, sa
         for path in wanted:
             path.parent.mkdir(exist_ok=True)
         scratch.make()
-        ports = {name: free_port() for name in PORTS}
+        ports = scratch.ports()
         if not prepared.kafka.exists():
             log = scratch.log("kafka-format")
             code = await children.spawn(kafka.format_spec(scratch, ports, artifacts, cache), log).exited
@@ -103,8 +103,10 @@ async def _record(spec: ProcessSpec, scratch: RunFolder, children: Children, par
     process.start()
     try:
         await process.wait_ready()
-    finally:
         await process.stop()
+    finally:
+        # Interrupted: nobody waits for the seconds that the JVM writes.
+        await process.kill()
     # A JVM that could not write one ignores an empty one, and the next start does not try again.
     partial.touch()
     partial.rename(target)

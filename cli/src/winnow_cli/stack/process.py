@@ -42,6 +42,7 @@ class Process:
         self._changed = asyncio.Condition()
         self._exits = 0
         self._last_exit = ""
+        self._exit_code: int | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -55,11 +56,17 @@ class Process:
     async def stop(self) -> None:
         """Want it no more: its stop signal, then SIGKILL for what is left of its group after the time-out."""
         self._wanted = False
+        if self._child is not None:
+            self._child.signal(signal.Signals[self.spec.stop_signal])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._child.exited), self._stop_timeout_s)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Want it no more, and end it and its group with SIGKILL."""
+        self._wanted = False
         child, task = self._child, self._task
         if child is not None:
-            child.signal(signal.Signals[self.spec.stop_signal])
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(child.exited), self._stop_timeout_s)
             child.kill_group()
             await child.exited
             self._children.kill_orphans()
@@ -93,6 +100,7 @@ class Process:
             "state": self.state,
             "ready": self.is_ready,
             "pid": pid,
+            "exit_code": self._exit_code,
             "restarts": self.restarts,
             "rss_bytes": _rss_bytes(pid),
             "up_s": round(time.monotonic() - self._started_at, 1) if pid else None,
@@ -110,11 +118,13 @@ class Process:
             else:
                 await self._set("starting", ready=False)
                 asking = asyncio.create_task(self._ask())
+                self._exit_code = None
                 code = await asyncio.shield(child.exited)  # shielded: stop() waits for it as well
                 asking.cancel()
                 child.kill_group()
                 self._children.kill_orphans()
                 self._child = None
+                self._exit_code = code
                 await self._ended(f"ended with {_exit_text(code)}")
             if not self._wanted:
                 return
