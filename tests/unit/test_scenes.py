@@ -14,7 +14,7 @@ import pytest
 from winnow_scenes import EPISODES, Episode, Scene, encoded, parse_episodes
 
 KINDS = ("conveyor", "yard")
-SMALL = {"width": 640, "height": 360}
+SMALL = {"width": 480, "height": 270}
 BUSY = {**SMALL, "visits_per_minute": 6.0}
 FRAMES = 400
 
@@ -23,7 +23,7 @@ def indices(scene: Scene, *, busy: bool) -> list[int]:
     """Frames of the first 80 s with something in the middle of the picture, or with nothing at all."""
     found = []
     for index in range(0, FRAMES, 3):
-        objects = scene.frame(index)[1].objects
+        objects = scene.truth(index).objects
         middle = [o for o in objects if o.box[0] > 20 and o.box[2] < scene.width - 20]
         if middle if busy else not objects:
             found.append(index)
@@ -49,7 +49,8 @@ def test_same_parameters_give_the_same_pixels_and_truth_in_any_order(kind: str) 
 
 
 def test_another_seed_gives_another_scene() -> None:
-    truths = [[Scene("yard", seed, **BUSY).frame(i)[1].objects for i in range(0, FRAMES, 10)] for seed in (1, 2)]
+    scenes = [Scene("yard", seed, **BUSY) for seed in (1, 2)]
+    truths = [[scene.truth(i).objects for i in range(0, FRAMES, 10)] for scene in scenes]
     assert truths[0] != truths[1]
 
 
@@ -57,7 +58,7 @@ def test_another_seed_gives_another_scene() -> None:
 def test_truth_boxes_hold_what_changed_and_nothing_else_changed_much(kind: str) -> None:
     scene = Scene(kind, 3, **BUSY)
     idle = indices(scene, busy=False)
-    for index in indices(scene, busy=True)[:12]:
+    for index in indices(scene, busy=True)[:6]:
         picture, truth = scene.frame(index)
         empty = scene.frame(min(idle, key=lambda i: abs(i - index)))[0]
         changed = np.abs(smooth(picture) - smooth(empty)) > 8
@@ -70,7 +71,7 @@ def test_truth_boxes_hold_what_changed_and_nothing_else_changed_much(kind: str) 
             # Shadows fall outside the box.
             margin = max(x1 - x0, y1 - y0)
             around[max(y0 - 12, 0) : y1 + margin, max(x0 - margin, 0) : x1 + margin] = True
-        assert changed[~around].mean() < 0.002
+        assert changed[~around].mean() < 0.01
         assert changed[inside].mean() > 4 * changed[~inside].mean()
 
 
@@ -89,22 +90,22 @@ def test_idle_frames_differ_by_noise_alone_and_noise_is_new_in_every_frame(kind:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_busy_minute_has_visits_with_idle_time_between(kind: str) -> None:
     visits, idle = [], 0
-    for seed in range(6):
+    for seed in range(4):
         scene = Scene(kind, seed, **SMALL, visits_per_minute=5.0)
-        truths = [scene.frame(index)[1] for index in range(0, 300, 2)]
+        truths = [scene.truth(index) for index in range(0, 300, 2)]
         visits.append(len({o.visit for truth in truths for o in truth.objects}))
         idle += sum(not truth.objects for truth in truths)
         assert {o.label for truth in truths for o in truth.objects} <= set(scene.classes)
-    assert 3 <= min(visits)
-    assert max(visits) <= 7
-    assert idle / (6 * 150) > 0.35
+    assert min(visits) >= 3
+    assert max(visits) <= 6
+    assert idle / (4 * 150) > 0.35
 
 
 def test_two_views_see_the_same_visits() -> None:
     seen = []
     for view in (0, 1):
         scene = Scene("yard", 9, **BUSY, view=view)
-        seen.append({(o.visit, o.label) for i in range(FRAMES) for o in scene.frame(i)[1].objects})
+        seen.append({(o.visit, o.label) for i in range(0, FRAMES, 2) for o in scene.truth(i).objects})
     assert seen[0] == seen[1]
     assert len(seen[0]) >= 5
     a, b = (Scene("yard", 9, **SMALL, view=view).frame(0)[0] for view in (0, 1))
@@ -115,8 +116,8 @@ def with_episode(name: str, index: int = 100, kind: str = "yard") -> tuple[np.nd
     """Frame `index` of a scene as it is, and in the middle of the episode."""
     plain = Scene(kind, 3, **SMALL)
     struck = Scene(kind, 3, **SMALL, episodes=[Episode(name, 10, 30)])
-    assert name in struck.frame(index)[1].episodes
-    assert struck.frame(10)[1].episodes == ()
+    assert name in struck.truth(index).episodes
+    assert struck.truth(10).episodes == ()
     assert np.array_equal(plain.frame(10)[0], struck.frame(10)[0])
     return plain.frame(index)[0], struck.frame(index)[0]
 

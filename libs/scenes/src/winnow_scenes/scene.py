@@ -78,57 +78,66 @@ class Scene:
 
     def frame(self, index: int) -> tuple[Picture, FrameTruth]:
         """uint8 (height, width, 3) BGR and its truth."""
+        return self._picture(self._shown(index)), self.truth(index)
+
+    def truth(self, index: int) -> FrameTruth:
+        """The truth of a frame without rendering it."""
+        t_s = index / self.fps
+        names = tuple(sorted(strengths(self._episodes, t_s)))
+        return FrameTruth(index, round(t_s, 6), self._objects(self._shown(index)), names)
+
+    def _shown(self, index: int) -> int:
+        """The frame whose picture `index` has: while the feed is frozen the last one before, or the first of all."""
+        t_s = index / self.fps
+        starts = [e.start_s for e in self._episodes if e.name == ep.FROZEN and e.start_s <= t_s < e.end_s]
+        return max(int(np.ceil(min(starts) * self.fps)) - 1, 0) if starts else index
+
+    def _picture(self, index: int) -> Picture:
         t_s = index / self.fps
         under_way = strengths(self._episodes, t_s)
-        names = tuple(sorted(under_way))
-        shown = self._frozen_at(index) if ep.FROZEN in under_way else index
-        shown_s = shown / self.fps
-        picture, objects = self._picture(shown, shown_s, strengths(self._episodes, shown_s))
-        return picture, FrameTruth(index, round(t_s, 6), objects, names)
-
-    def _frozen_at(self, index: int) -> int:
-        """The last frame before the feed froze, or the first of all."""
-        t_s = index / self.fps
-        start = min(e.start_s for e in self._episodes if e.name == ep.FROZEN and e.start_s <= t_s < e.end_s)
-        return max(int(np.ceil(start * self.fps)) - 1, 0)
-
-    def _picture(self, index: int, t_s: float, under_way: dict[str, float]) -> tuple[Picture, tuple[SceneObject, ...]]:
-        rng = np.random.default_rng([self._seed, self._view, index])
-        night = under_way.get(ep.NIGHT, 0.0)
-        moved = ep.MOVED in under_way
-        objects: tuple[SceneObject, ...] = ()
+        night, moved = under_way.get(ep.NIGHT, 0.0), ep.MOVED in under_way
         if ep.COVERED in under_way:
             codes = self._covered()
         else:
-            camera = self._world.camera(self._view, self.width, self.height, moved=moved)
             codes = self._lit(int(t_s / CLOUD_STEP_S), moved, round(night, 2)).copy()
-            objects = self._add_objects(codes, camera, t_s, night)
+            self._add_visits(codes, self._camera(moved), t_s, night)
         if ep.FOG in under_way:
             codes = self._fogged(codes, moved, night, under_way[ep.FOG])
         if ep.DEFOCUS in under_way:
             codes = _defocused(codes)
-        self._noise_at(night).add(codes, rng)
+        self._noise_at(night).add(codes, np.random.default_rng([self._seed, self._view, index]))
         gain = self._gain(t_s) * (1 + (NIGHT_GAIN - 1) * night)
-        return np.asarray(cv2.LUT(codes, tone_curve(gain)), np.uint8), objects
+        return np.asarray(cv2.LUT(codes, tone_curve(gain)), np.uint8)
 
-    def _add_objects(self, codes: Picture, camera: PinholeCamera, t_s: float, night: float) -> tuple[SceneObject, ...]:
+    def _objects(self, index: int) -> tuple[SceneObject, ...]:
+        """What of the visits the picture of frame `index` shows."""
+        t_s = index / self.fps
+        under_way = strengths(self._episodes, t_s)
+        if ep.COVERED in under_way:
+            return ()
+        camera, least = self._camera(ep.MOVED in under_way), MIN_SIDE_SHARE * self.width
+        found = []
+        for visit in self._schedule.at(t_s):
+            box = outline(visit.pose(t_s - visit.start_s), camera)
+            if box is not None and min(box[2] - box[0], box[3] - box[1]) >= least:
+                found.append(SceneObject(visit.visit, visit.label, box))
+        return tuple(found)
+
+    def _camera(self, moved: bool) -> PinholeCamera:
+        return self._world.camera(self._view, self.width, self.height, moved=moved)
+
+    def _add_visits(self, codes: Picture, camera: PinholeCamera, t_s: float, night: float) -> None:
         light = self._world.night if night > 0.5 else self._world.day
-        here = [(visit, visit.pose(t_s - visit.start_s)) for visit in self._schedule.at(t_s)]
-        here.sort(key=lambda v: -float(camera.project(v[1].quads.reshape(-1, 3))[1].mean()))
-        for _, mesh in here:
+        here = [visit.pose(t_s - visit.start_s) for visit in self._schedule.at(t_s)]
+        here.sort(key=lambda mesh: -float(camera.project(mesh.quads.reshape(-1, 3))[1].mean()))
+        for mesh in here:
             fallen = shadow(mesh, camera, light, self._world.ground_z)
             if fallen is not None:
                 darken(codes, fallen, light.shadow_share())
-        found = []
-        for visit, mesh in here:
+        for mesh in here:
             patch = drawn(mesh, camera, light)
             if patch is not None:
                 paint(codes, patch)
-            box = outline(mesh, camera)
-            least = MIN_SIDE_SHARE * self.width
-            if box is not None and min(box[2] - box[0], box[3] - box[1]) >= least:
-                found.append(SceneObject(visit.visit, visit.label, box))
-        return tuple(sorted(found, key=lambda o: o.visit))
 
     def _render_backdrop(self, moved: bool, at_night: bool) -> Backdrop:
         camera = self._world.camera(self._view, self.width, self.height, moved=moved)

@@ -21,13 +21,14 @@ class Visit:
     pose: Callable[[float], Mesh]
 
 
+EVENNESS = 12.0
 VisitMaker = Callable[[int, float, np.random.Generator], Visit]
 
 
 class Schedule:
     """Visits in order of their start, drawn as far as somebody asks.
 
-    Gaps between starts are gamma distributed (shape 4): at random, yet seldom bunched.
+    Gaps between starts are gamma distributed (shape EVENNESS): at random, yet seldom bunched.
     """
 
     def __init__(self, seed: int, visits_per_minute: float, make: VisitMaker) -> None:
@@ -41,5 +42,5 @@ class Schedule:
         """The visits under way at `t_s`."""
         while self._drawn_to_s <= t_s:
             self._visits.append(self._make(len(self._visits), self._drawn_to_s, self._rng))
-            self._drawn_to_s += float(self._rng.gamma(4.0, self._gap_s / 4))
+            self._drawn_to_s += float(self._rng.gamma(EVENNESS, self._gap_s / EVENNESS))
         return (visit for visit in self._visits if visit.start_s <= t_s < visit.end_s)

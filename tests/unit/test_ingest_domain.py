@@ -1,0 +1,100 @@
+"""Ingest's rules as tables of values: picture files, capture times, sources, frame ids."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from ingest.domain.capture_time import exif_time, footage_start, picture_times, whole_ms
+from ingest.domain.picture import INLINE_LIMIT_BYTES, content_type, refusal
+from ingest.domain.source import Source, scene_arguments
+from winnow.errors import Refused
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+JPEG = b"\xff\xd8\xff\xe0"
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "reason"),
+    [
+        (JPEG, "image/jpeg", None),
+        (b"\x89PNG\r\n\x1a\n0", "image/png", None),
+        (b"GIF89a", None, "not_an_image"),
+        (b"hello", None, "not_an_image"),
+        (b"", None, "empty"),
+        (JPEG + bytes(INLINE_LIMIT_BYTES - 4), "image/jpeg", None),
+        (JPEG + bytes(INLINE_LIMIT_BYTES - 3), "image/jpeg", "too_large"),
+    ],
+)
+def test_what_is_taken(image: bytes, kind: str | None, reason: str | None) -> None:
+    assert content_type(image) == kind
+    refused = refusal(image)
+    assert (refused[0] if refused else None) == reason
+
+
+def test_a_video_ends_now_begins_now_when_live_or_begins_when_told() -> None:
+    assert footage_start(None, 30.0, NOW, live=False) == ago(30)
+    assert footage_start(None, 30.0, NOW, live=True) == NOW
+    assert footage_start(ago(99), 30.0, NOW, live=True) == ago(99)
+    assert footage_start(None, None, NOW, live=False) == NOW
+
+
+@pytest.mark.parametrize(
+    ("exif", "modified", "start", "live", "expected"),
+    [
+        ([ago(50), ago(40)], [ago(2), ago(1)], None, False, ("exif", [ago(50), ago(40)])),
+        ([ago(50), None], [ago(2), ago(1)], None, False, ("mtime", [ago(2), ago(1)])),
+        ([None, None], [ago(1), ago(1)], None, False, ("interval", [ago(5), NOW])),
+        ([None, None], [ago(1), ago(2)], None, False, ("interval", [ago(5), NOW])),
+        ([None, None], [ago(1), ago(1)], ago(100), False, ("interval", [ago(100), ago(95)])),
+        ([None, None], [ago(1), ago(1)], None, True, ("interval", [NOW, NOW + timedelta(seconds=5)])),
+        ([None], [ago(77)], None, False, ("interval", [NOW])),
+    ],
+)
+def test_times_of_pictures(exif, modified, start, live, expected) -> None:
+    assert picture_times(exif, modified, start, 5.0, NOW, live=live) == expected
+
+
+@pytest.mark.parametrize(
+    ("original", "subsec", "offset", "expected"),
+    [
+        ("2024:03:01 10:00:00", None, None, datetime(2024, 3, 1, 10, tzinfo=UTC)),
+        ("2024:03:01 10:00:00", "25", "+02:00", datetime(2024, 3, 1, 8, 0, 0, 250_000, tzinfo=UTC)),
+        ("2024:03:01 10:00:00\0", "004567", None, datetime(2024, 3, 1, 10, 0, 0, 4000, tzinfo=UTC)),
+        ("2024:03:01 10:00:00", "", "   :  ", datetime(2024, 3, 1, 10, tzinfo=UTC)),
+        ("0000:00:00 00:00:00", None, None, None),
+        (None, None, None, None),
+    ],
+)
+def test_exif_times(original, subsec, offset, expected) -> None:
+    assert exif_time(original, subsec, offset) == expected
+
+
+def test_times_are_cut_to_milliseconds() -> None:
+    assert whole_ms(NOW.replace(microsecond=1999)) == NOW.replace(microsecond=1000)
+
+
+@pytest.mark.parametrize("camera", ["", "x" * 201, "yard\n1", "ü" * 101])
+def test_a_camera_id_that_cannot_be_is_refused(camera: str) -> None:
+    with pytest.raises(ValidationError, match="camera id"):
+        Source(camera=camera, source="yard.mp4")
+
+
+def test_a_scene_keeps_its_name_whatever_its_length_and_its_truth_file() -> None:
+    arguments, name = scene_arguments("scene:yard?seed=4&fps=2&minutes=0.5&truth=/tmp/t.jsonl")
+    assert arguments[:3] == ["yard", "--frames", "60"]
+    assert arguments[-2:] == ["--truth", "/tmp/t.jsonl"]
+    assert scene_arguments("scene:yard?fps=2&seed=4&minutes=3")[1] == name
+    assert scene_arguments("scene:yard?fps=2&seed=5&minutes=3")[1] != name
+
+
+@pytest.mark.parametrize("source", ["scene:yard?speed=3", "scene:yard?fps=x", "scene:yard?minutes=0"])
+def test_a_scene_with_wrong_parameters_is_refused(source: str) -> None:
+    with pytest.raises(Refused, match="scene:yard"):
+        scene_arguments(source)
