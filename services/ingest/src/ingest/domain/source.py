@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from winnow.errors import PoisonRecord, Refused
 from winnow.identity import check_camera_id
@@ -35,7 +36,7 @@ class Source(BaseModel):
         try:
             check_camera_id(camera)
         except PoisonRecord as error:
-            raise ValueError(str(error)) from None
+            raise PydanticCustomError("camera_id", "{why}", {"why": str(error)}) from None
         return camera
 
     @field_validator("start")
