@@ -80,7 +80,7 @@ def _judged(view: LedgerView, names: Names, spans: dict[int, tuple[int, int] | N
     view.register(
         "spans", pa.table({"p": [k[0] for k in known], "s": [k[1] for k in known], "e": [k[2] for k in known]})
     )
-    view.query(
+    view.run(
         """
         CREATE TEMP TABLE judged AS
         SELECT source_partition AS p, source_offset AS o, verdict_offset AS v, outcome, reason,
