@@ -1,7 +1,6 @@
 """The balance on the real servers: it holds where all is well, and finds what is planted."""
 
 import pytest
-from tests.support import books
 from tests.support.books import Selector, batch, delete_records, jpeg, rows, selected, verdict
 
 import ledger.app
@@ -22,7 +21,7 @@ class Run:
     """Twelve frames of one partition, three of them kept, as selector, store and ledger leave them behind."""
 
     def __init__(self, world):
-        self.world = books.prepare(world)
+        self.world = world
         self.selector = Selector(world)
         self.names = world.names
         self.selector.frames(0, FRAMES)

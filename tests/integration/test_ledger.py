@@ -20,19 +20,14 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def prepared(world):
-    return books.prepare(world)
-
-
-@pytest.fixture
-def handler(prepared):
-    with ledger.app.handler(prepared.settings(ReaderSettings)) as made:
+def handler(world):
+    with ledger.app.handler(world.settings(ReaderSettings)) as made:
         yield made
 
 
 @pytest.fixture
-def selector(prepared):
-    return Selector(prepared)
+def selector(world):
+    return Selector(world)
 
 
 def verdicts(world, *offsets, **fields):
@@ -57,43 +52,43 @@ def gaps(world):
     ]
 
 
-def test_verdicts_become_files_by_the_hour_and_a_status(prepared, handler, selector):
+def test_verdicts_become_files_by_the_hour_and_a_status(world, handler, selector):
     selector.frames(0, 5)
-    late = [replace(v, broker_time=v.broker_time + timedelta(hours=1)) for v in verdicts(prepared, 3, 4)]
-    selector.judge(*verdicts(prepared, 0, 1, 2), *late)
-    handler.handle(batch(prepared, prepared.names.verdicts))
-    assert keys(prepared) == [
+    late = [replace(v, broker_time=v.broker_time + timedelta(hours=1)) for v in verdicts(world, 3, 4)]
+    selector.judge(*verdicts(world, 0, 1, 2), *late)
+    handler.handle(batch(world, world.names.verdicts))
+    assert keys(world) == [
         "ledger/day=2026-03-01/hour=12/0-0-2.parquet",
         "ledger/day=2026-03-01/hour=13/0-3-4.parquet",
     ]
-    sizes = Objects(prepared.objects).sizes("ledger/")
-    assert sizes == {row["key"]: row["size_bytes"] for row in rows(prepared, "SELECT * FROM ledger_files")}
-    assert handler.positions([(prepared.names.verdicts, p) for p in range(4)]) == {(prepared.names.verdicts, 0): 5}
-    database = Database(prepared.database)
+    sizes = Objects(world.objects).sizes("ledger/")
+    assert sizes == {row["key"]: row["size_bytes"] for row in rows(world, "SELECT * FROM ledger_files")}
+    assert handler.positions([(world.names.verdicts, p) for p in range(4)]) == {(world.names.verdicts, 0): 5}
+    database = Database(world.database)
     (status,) = database.run(tables.cameras)
     database.close()
     assert status.outcome_counts() == {"kept": 5}
     assert status.last_broker_time == late[-1].broker_time
-    assert gaps(prepared) == []
+    assert gaps(world) == []
 
 
-def test_the_same_batch_again_changes_nothing(prepared, handler, selector):
+def test_the_same_batch_again_changes_nothing(world, handler, selector):
     selector.frames(0, 6)
-    selector.judge(*verdicts(prepared, 0, 1, 2, 3))
+    selector.judge(*verdicts(world, 0, 1, 2, 3))
     selector.state(start=0, cursor=4)
-    records = batch(prepared, prepared.names.verdicts) + batch(prepared, prepared.names.state)
+    records = batch(world, world.names.verdicts) + batch(world, world.names.state)
     handler.handle(records)
-    before, objects = tables_of(prepared), Objects(prepared.objects).sizes("ledger/")
+    before, objects = tables_of(world), Objects(world.objects).sizes("ledger/")
     handler.handle(records)
-    assert (tables_of(prepared), Objects(prepared.objects).sizes("ledger/")) == (before, objects)
+    assert (tables_of(world), Objects(world.objects).sizes("ledger/")) == (before, objects)
 
 
-def test_a_member_that_slept_adds_only_what_is_missing(prepared, handler, selector):
+def test_a_member_that_slept_adds_only_what_is_missing(world, handler, selector):
     """It reads verdicts 0 to 3 and sleeps before its transaction; another writes 0 to 1; then it wakes."""
     selector.frames(0, 4)
-    selector.judge(*verdicts(prepared, 0, 1, 2, 3))
-    records = batch(prepared, prepared.names.verdicts)
-    with ledger.app.handler(prepared.settings(ReaderSettings)) as other:
+    selector.judge(*verdicts(world, 0, 1, 2, 3))
+    records = batch(world, world.names.verdicts)
+    with ledger.app.handler(world.settings(ReaderSettings)) as other:
         write, written = handler._write, []
 
         def slept_after_the_file(same_hour):
@@ -105,76 +100,76 @@ def test_a_member_that_slept_adds_only_what_is_missing(prepared, handler, select
 
         handler._write = slept_after_the_file
         handler.handle(records)
-    assert keys(prepared) == [f"ledger/day=2026-03-01/hour=12/0-{r}.parquet" for r in ("0-1", "2-3")]
-    assert "ledger/day=2026-03-01/hour=12/0-0-3.parquet" in Objects(prepared.objects).sizes("ledger/")
-    (camera,) = tables_of(prepared)["camera_status"]
+    assert keys(world) == [f"ledger/day=2026-03-01/hour=12/0-{r}.parquet" for r in ("0-1", "2-3")]
+    assert "ledger/day=2026-03-01/hour=12/0-0-3.parquet" in Objects(world.objects).sizes("ledger/")
+    (camera,) = tables_of(world)["camera_status"]
     assert camera["counts"] == '{"kept/novel": 4}'
-    assert rows(prepared, "SELECT sum(rows) AS n FROM ledger_files")[0]["n"] == 4
+    assert rows(world, "SELECT sum(rows) AS n FROM ledger_files")[0]["n"] == 4
 
 
-def test_a_member_that_slept_through_all_of_its_batch_writes_nothing(prepared, handler, selector):
+def test_a_member_that_slept_through_all_of_its_batch_writes_nothing(world, handler, selector):
     selector.frames(0, 4)
-    selector.judge(*verdicts(prepared, 0, 1, 2, 3))
-    records = batch(prepared, prepared.names.verdicts)
-    with ledger.app.handler(prepared.settings(ReaderSettings)) as other:
+    selector.judge(*verdicts(world, 0, 1, 2, 3))
+    records = batch(world, world.names.verdicts)
+    with ledger.app.handler(world.settings(ReaderSettings)) as other:
         other.handle(records)
-    before = tables_of(prepared)
+    before = tables_of(world)
     handler.handle(records[:3])
-    assert tables_of(prepared) == before
+    assert tables_of(world) == before
 
 
-def test_a_file_that_a_killed_member_left_is_taken_over_and_never_overwritten(prepared, handler, selector):
+def test_a_file_that_a_killed_member_left_is_taken_over_and_never_overwritten(world, handler, selector):
     selector.frames(0, 2)
-    selector.judge(*verdicts(prepared, 0, 1))
-    records = batch(prepared, prepared.names.verdicts)
+    selector.judge(*verdicts(world, 0, 1))
+    records = batch(world, world.names.verdicts)
     decoded, _ = handler._decoded(records)
     left = handler._write(decoded)
     handler.handle(records)
-    assert keys(prepared) == [left.key]
+    assert keys(world) == [left.key]
 
 
-def test_a_file_with_other_rows_stops_the_ledger(prepared, handler, selector):
+def test_a_file_with_other_rows_stops_the_ledger(world, handler, selector):
     selector.frames(0, 2)
-    selector.judge(*verdicts(prepared, 0, 1))
+    selector.judge(*verdicts(world, 0, 1))
     key = "ledger/day=2026-03-01/hour=12/0-0-1.parquet"
-    Objects(prepared.objects).put(key, b"something else", "application/octet-stream")
+    Objects(world.objects).put(key, b"something else", "application/octet-stream")
     with pytest.raises(Refused, match="Nothing was overwritten"):
-        handler.handle(batch(prepared, prepared.names.verdicts))
-    assert Objects(prepared.objects).get(key) == b"something else"
-    assert keys(prepared) == []
+        handler.handle(batch(world, world.names.verdicts))
+    assert Objects(world.objects).get(key) == b"something else"
+    assert keys(world) == []
 
 
-def test_a_jump_over_a_frame_is_lost_and_over_a_marker_is_not(prepared, handler, selector):
+def test_a_jump_over_a_frame_is_lost_and_over_a_marker_is_not(world, handler, selector):
     selector.frames(0, 3)
-    transaction(prepared, 2)  # offsets 3 and 4, its marker at 5
+    transaction(world, 2)  # offsets 3 and 4, its marker at 5
     selector.frames(6, 2)
     selector.state(start=0)
-    handler.handle(batch(prepared, prepared.names.state))
-    selector.judge(*verdicts(prepared, 1, 2, 3, 4, 6, 7))
-    handler.handle(batch(prepared, prepared.names.verdicts))
-    assert gaps(prepared) == [(0, 0, "lost"), (5, 5, "marker")]
+    handler.handle(batch(world, world.names.state))
+    selector.judge(*verdicts(world, 1, 2, 3, 4, 6, 7))
+    handler.handle(batch(world, world.names.verdicts))
+    assert gaps(world) == [(0, 0, "lost"), (5, 5, "marker")]
 
 
-def test_what_retention_took_is_expired_where_the_selector_says_so(prepared, handler, selector):
+def test_what_retention_took_is_expired_where_the_selector_says_so(world, handler, selector):
     selector.frames(0, 10)
-    selector.judge(*verdicts(prepared, 0, 1))
-    handler.handle(batch(prepared, prepared.names.verdicts))
-    delete_records(prepared, prepared.names.frames, 6)
+    selector.judge(*verdicts(world, 0, 1))
+    handler.handle(batch(world, world.names.verdicts))
+    delete_records(world, world.names.frames, 6)
     selector.state(expired=(2, 4))
-    selector.judge(*verdicts(prepared, 6, 7))
-    handler.handle(batch(prepared, prepared.names.verdicts, first=2) + batch(prepared, prepared.names.state))
-    assert gaps(prepared) == [(2, 4, "expired"), (5, 5, "unproven")]
-    assert rows(prepared, "SELECT * FROM ledger_expired") == [{"partition": 0, "first_offset": 2, "last_offset": 4}]
+    selector.judge(*verdicts(world, 6, 7))
+    handler.handle(batch(world, world.names.verdicts, first=2) + batch(world, world.names.state))
+    assert gaps(world) == [(2, 4, "expired"), (5, 5, "unproven")]
+    assert rows(world, "SELECT * FROM ledger_expired") == [{"partition": 0, "first_offset": 2, "last_offset": 4}]
 
 
-def test_an_undecodable_verdict_is_a_dead_letter(prepared, handler, selector):
+def test_an_undecodable_verdict_is_a_dead_letter(world, handler, selector):
     selector.frames(0, 2)
-    selector._publish(prepared.names.verdicts, "yard", b"not avro")
-    selector.judge(*verdicts(prepared, 1, outcome=Outcome.REJECTED, reason="near_duplicate"))
-    handler.handle(batch(prepared, prepared.names.verdicts))
-    (letter,) = prepared.records(prepared.names.dead_letters(prepared.names.verdicts, "ledger"))
+    selector._publish(world.names.verdicts, "yard", b"not avro")
+    selector.judge(*verdicts(world, 1, outcome=Outcome.REJECTED, reason="near_duplicate"))
+    handler.handle(batch(world, world.names.verdicts))
+    (letter,) = world.records(world.names.dead_letters(world.names.verdicts, "ledger"))
     assert letter.value == b"not avro"
-    assert handler.positions([(prepared.names.verdicts, 0)]) == {(prepared.names.verdicts, 0): 2}
+    assert handler.positions([(world.names.verdicts, 0)]) == {(world.names.verdicts, 0): 2}
 
 
 def transaction(world, frames):

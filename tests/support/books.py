@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-import ledger.app
-import store.app
 from tests.support.world import World
 from winnow.codec import Codec
 from winnow.db import Database
@@ -22,36 +18,9 @@ from winnow.kafka.headers import cloud_event
 from winnow.kafka.producer import Publisher
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
-from winnow.objects import Objects
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 JPEG = b"\xff\xd8\xff\xe0"
-
-
-def prepare(world: World) -> World:
-    """The world's database with all tables, and its bucket."""
-
-    async def create() -> None:
-        settings = world.database
-        connection = await asyncpg.connect(
-            host=settings.postgres_host,
-            port=settings.postgres_port,
-            user=settings.postgres_user,
-            password=settings.postgres_password.get_secret_value(),
-            database=world.stack.env["WINNOW_POSTGRES_DATABASE"],
-        )
-        try:
-            await connection.execute(f'CREATE DATABASE "{settings.postgres_database}"')
-        except asyncpg.DuplicateDatabaseError:
-            pass
-        finally:
-            await connection.close()
-
-    asyncio.run(create())
-    store.app.migrate(world.database)
-    ledger.app.migrate(world.database)
-    Objects(world.objects).ensure_bucket()
-    return world
 
 
 def jpeg(number: int) -> bytes:
