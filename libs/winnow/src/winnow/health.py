@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -28,6 +29,7 @@ class Health:
         self._stalled_after_s = stalled_after_s
         self._last_beat = time.monotonic()
         self._not_ready = "starting"
+        self._waits_for = ""
 
     def beat(self) -> None:
         """The loop turned."""
@@ -39,8 +41,20 @@ class Health:
     def not_ready(self, why: str) -> None:
         self._not_ready = why
 
+    @contextmanager
+    def waiting(self, whom: str) -> Iterator[None]:
+        """The loop waits for a server inside this block: however long that takes, the process itself lives."""
+        self._waits_for = whom
+        try:
+            yield
+        finally:
+            self._waits_for = ""
+            self.beat()
+
     @property
     def live(self) -> tuple[bool, str]:
+        if self._waits_for:
+            return True, f"waiting for {self._waits_for}"
         age_s = time.monotonic() - self._last_beat
         return age_s < self._stalled_after_s, f"last loop turn {age_s:.1f} s ago"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 import threading
@@ -21,6 +22,8 @@ def run_service(name: str, main: Callable[[threading.Event], int | None]) -> Non
     `main` gets an event that SIGTERM and SIGINT set, and returns when its work is done.
     """
     configure_logging(name)
+    # `kill -USR1` prints what every thread is doing: the first question about a process that hangs.
+    faulthandler.register(signal.SIGUSR1)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

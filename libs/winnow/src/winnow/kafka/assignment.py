@@ -139,6 +139,11 @@ class Assignment(Generic[StateT]):
             self._drop(partition)
             self._begin_restore(partition)
 
+    def restore_all_anew(self) -> None:
+        """As `restore_anew`, for every partition that runs."""
+        for partition in list(self._owned):
+            self.restore_anew(partition)
+
     def adopt_restored(self) -> None:
         """Lets every partition run whose restore has ended. Raises what the restore raised."""
         for partition, restoring in list(self._restoring.items()):

@@ -12,7 +12,13 @@ MAX_RECORD_BYTES = 3 * 1024 * 1024
 
 
 def admin(settings: KafkaSettings) -> Config:
-    return {"bootstrap.servers": settings.kafka_bootstrap, "socket.timeout.ms": 10_000}
+    return {**_connection(settings), "socket.timeout.ms": 10_000}
+
+
+def _connection(settings: KafkaSettings) -> Config:
+    # The default backs off to 10 s: a broker that was away for as long is then found again after up to 20, and what
+    # must be done within a transaction's 15 s has timed out.
+    return {"bootstrap.servers": settings.kafka_bootstrap, "reconnect.backoff.max.ms": 1000}
 
 
 def consumer(settings: KafkaSettings, group: str, *, client_id: str) -> Config:
@@ -33,7 +39,7 @@ def consumer(settings: KafkaSettings, group: str, *, client_id: str) -> Config:
 def reader(settings: KafkaSettings, *, client_id: str) -> Config:
     """A consumer that is given its partitions: for restoring state, reading tables and looking things up."""
     return {
-        "bootstrap.servers": settings.kafka_bootstrap,
+        **_connection(settings),
         "client.id": client_id,
         "group.id": f"{client_id}-unused",  # the constructor asks for one; nothing is committed under it
         "enable.auto.commit": False,
@@ -52,7 +58,7 @@ def reader(settings: KafkaSettings, *, client_id: str) -> Config:
 def producer(settings: KafkaSettings, *, client_id: str) -> Config:
     """An idempotent producer. Keys go where Java's clients would put them."""
     return {
-        "bootstrap.servers": settings.kafka_bootstrap,
+        **_connection(settings),
         "client.id": client_id,
         "enable.idempotence": True,
         "acks": "all",

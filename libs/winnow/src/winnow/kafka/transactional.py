@@ -31,7 +31,7 @@ StateT = TypeVar("StateT")
 ExtractT = TypeVar("ExtractT")
 
 POLL_S = 0.1
-CALL_S = 10.0
+RETRY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,10 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
         self._settings = settings
         self._health = health
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="extract")
-        self._producer = Producer(
-            config.transactional_producer(kafka, f"{settings.group}.{settings.instance}", client_id=settings.instance)
+        self._producer_config = config.transactional_producer(
+            kafka, f"{settings.group}.{settings.instance}", client_id=settings.instance
         )
+        self._producer = Producer(self._producer_config)
         self._consumer = Consumer(
             {
                 **config.consumer(kafka, settings.group, client_id=settings.instance),
@@ -123,7 +124,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
         Raises `StateMismatch`, and `KafkaException` for fatal errors: the process must end and start anew.
         """
         # Aborts what a dead process of this instance left open, so that readers are not held until its time-out.
-        self._retrying(self._producer.init_transactions, CALL_S)
+        self._retrying(self._producer.init_transactions)
         while (missing := self._processor.waits_for()) and not stop.is_set():
             self._health.not_ready(missing)
             self._health.beat()
@@ -252,23 +253,44 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
     # --- produce ------------------------------------------------------------------------------------------------
 
     def _transact(self, decided: dict[int, tuple[Owned[StateT], Decided[StateT], int]], metadata: Any) -> bool:
-        """Commits everything or nothing; False: nothing, and it may be tried again. Raises `KafkaException` (fatal)."""
+        """Commits everything or nothing; False: nothing, and it may be tried again. Raises `KafkaException`."""
         offsets = [TopicPartition(self._settings.topic, p, next_offset) for p, (_, _, next_offset) in decided.items()]
         try:
             self._producer.begin_transaction()
             for partition, (owned, decision, next_offset) in decided.items():
                 for output in [*owned.marks, *decision.outputs, self._processor.cursor(next_offset)]:
                     self._produce(partition, output)
-            self._retrying(self._producer.send_offsets_to_transaction, offsets, metadata, CALL_S)
-            self._retrying(self._producer.commit_transaction, CALL_S)
+            with self._health.waiting("the broker"):
+                self._producer.send_offsets_to_transaction(offsets, metadata)
+            self._retrying(self._producer.commit_transaction)
         except KafkaException as error:
-            if not error.args[0].txn_requires_abort():
+            # Sending offsets is not repeated, though a time-out there says that it may be: with messages of the
+            # transaction timed out meanwhile, the second call never returned (a broker away for 10 s).
+            reason = error.args[0]
+            if not (reason.fatal() or reason.txn_requires_abort() or reason.retriable()):
                 raise
-            log.warning("transaction aborted; its records are judged again", error=str(error.args[0]))
+            log.warning("transaction aborted; its records are judged again", error=str(reason))
             metrics.transactions_aborted.inc()
-            self._retrying(self._producer.abort_transaction, CALL_S)
+            self._abort(reason)
             return False
         return True
+
+    def _abort(self, reason: KafkaError) -> None:
+        """Ends the transaction. Raises `KafkaException` where another process has this one's name."""
+        try:
+            if not reason.fatal():
+                self._retrying(self._producer.abort_transaction)
+                return
+        except KafkaException as error:
+            reason = error.args[0]
+        if reason.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
+            raise KafkaException(reason)
+        # The producer is of no more use, and whether its last commit went through is not known: a new one ends what
+        # is open, and the state is read back.
+        log.error("a new producer takes over", error=str(reason))
+        self._producer = Producer(self._producer_config)
+        self._retrying(self._producer.init_transactions)
+        self._assignment.restore_all_anew()
 
     def _produce(self, partition: int, output: Output) -> None:
         while True:
@@ -282,15 +304,18 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                 return
 
     def _retrying(self, call: Callable[..., object], *arguments: object) -> None:
-        while True:
-            try:
-                call(*arguments)
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-                self._health.beat()
-            else:
-                return
+        """Calls until the broker has answered, without a time-out: a call cut short cannot always be resumed."""
+        with self._health.waiting("the broker"):
+            while True:
+                try:
+                    call(*arguments)
+                except KafkaException as error:
+                    if not error.args[0].retriable():
+                        raise
+                    log.info("again", call=getattr(call, "__name__", str(call)), error=str(error.args[0]))
+                    time.sleep(RETRY_S)
+                else:
+                    return
 
     def _rewind(self, offsets: dict[int, int]) -> None:
         for partition, offset in offsets.items():
