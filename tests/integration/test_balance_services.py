@@ -22,6 +22,7 @@ def settled(world, frames):
 
     def ask():
         found = balance(world.settings(ReaderSettings))
+        assert found.balanced, found.problems  # at every moment: what is under way is pending, never lost
         quiet = found.frames == frames and not (found.pending or found.in_flight or found.unjudged)
         return found if quiet else None
 
@@ -51,6 +52,8 @@ def test_killed_at_random_the_store_and_the_ledger_go_on_and_count_each_frame_on
         name = ("store", "ledger")[step % 2]
         services[name].kill()
         services[name] = world.start(name, instance=f"{name}-{step}", wait=False, **QUICK)
+        moment = balance(world.settings(ReaderSettings))
+        assert moment.balanced, moment.problems
     assert_exactly_once(world, settled(world, 120))
 
 

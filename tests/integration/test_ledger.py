@@ -1,5 +1,11 @@
 """The ledger's handler on the real broker, database and object storage."""
 
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +16,10 @@ from tests.support.world import eventually
 
 import ledger.app
 from ledger.adapters import rows as tables
+from ledger.adapters.status import cameras
 from ledger.settings import ReaderSettings
 from winnow.db import Database
-from winnow.errors import Refused
+from winnow.errors import DependencyDown, Refused
 from winnow.events import Outcome
 from winnow.objects import Objects
 
@@ -64,9 +71,7 @@ def test_verdicts_become_files_by_the_hour_and_a_status(world, handler, selector
     sizes = Objects(world.objects).sizes("ledger/")
     assert sizes == {row["key"]: row["size_bytes"] for row in rows(world, "SELECT * FROM ledger_files")}
     assert handler.positions([(world.names.verdicts, p) for p in range(4)]) == {(world.names.verdicts, 0): 5}
-    database = Database(world.database)
-    (status,) = database.run(tables.cameras)
-    database.close()
+    (status,) = cameras(world.database)
     assert status.outcome_counts() == {"kept": 5}
     assert status.last_broker_time == late[-1].broker_time
     assert gaps(world) == []
@@ -160,6 +165,48 @@ def test_what_retention_took_is_expired_where_the_selector_says_so(world, handle
     handler.handle(batch(world, world.names.verdicts, first=2) + batch(world, world.names.state))
     assert gaps(world) == [(2, 4, "expired"), (5, 5, "unproven")]
     assert rows(world, "SELECT * FROM ledger_expired") == [{"partition": 0, "first_offset": 2, "last_offset": 4}]
+
+
+def test_a_member_stopped_within_its_transaction_does_not_hold_the_next_one_up(world, handler, selector):
+    selector.frames(0, 2)
+    selector.judge(*verdicts(world, 0, 1))
+    locked = threading.Event()
+
+    def sleep_with_the_lock():
+        database = Database(world.database)
+
+        async def work(connection):
+            await tables.locked_position(connection, world.names.verdicts, 0)
+            locked.set()
+            await asyncio.sleep(8)
+            await tables.move(connection, world.names.verdicts, 0, tables.Position(77))
+
+        try:
+            database.run(work)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        sleeper = pool.submit(sleep_with_the_lock)
+        assert locked.wait(10)
+        handler.handle(batch(world, world.names.verdicts))
+        with pytest.raises(DependencyDown):
+            sleeper.result(20)
+    assert handler.positions([(world.names.verdicts, 0)]) == {(world.names.verdicts, 0): 2}
+
+
+def test_services_that_migrate_at_once_do_not_meet(world):
+    rows(world, "DROP SCHEMA public CASCADE")
+    rows(world, "CREATE SCHEMA public")
+    env = {**os.environ, **world.env}
+    running = [
+        subprocess.Popen([sys.executable, "-m", service, "migrate"], env=env, stderr=subprocess.PIPE)
+        for service in ("ledger", "ledger")
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    assert tables_of(world)["ledger_files"] == []
 
 
 def test_an_undecodable_verdict_is_a_dead_letter(world, handler, selector):
