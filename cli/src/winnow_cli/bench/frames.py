@@ -15,11 +15,12 @@ GRAIN = 4.0
 """Standard deviation of the added grain in grey levels: makes 1080p frames of over 250 KB, as cameras send them."""
 
 
-def camera_frames(video: Path, count: int, width: int, height: int) -> list[bytes]:
+def camera_frames(video: Path, count: int, size: tuple[int, int]) -> list[bytes]:
     """`count` JPEGs of a video, from its start over and over; the grain of each is its own.
 
     Raises `Refused` where the file is not a video.
     """
+    width, height = size
     chance = np.random.default_rng(0)
     grain = chance.normal(0, GRAIN, (height + 64, width + 64, 1)).astype(np.float32)
     frames: list[bytes] = []
@@ -43,7 +44,7 @@ def _pictures(video: Path, count: int) -> list[npt.NDArray[np.uint8]]:
         with av.open(str(video)) as container:
             pictures = []
             for frame in container.decode(video=0):
-                pictures.append(frame.to_ndarray(format="bgr24"))
+                pictures.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
                 if len(pictures) == count:
                     break
     except (av.FFmpegError, OSError) as error:

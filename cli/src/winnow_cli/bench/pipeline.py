@@ -1,4 +1,4 @@
-"""What a frame costs the selector, from the broker to the committed verdict, beside the bare decode of the same frame."""
+"""What a frame costs the selector, from the broker to the committed verdict, beside the bare decode of it."""
 
 from __future__ import annotations
 
@@ -53,10 +53,11 @@ class _Sample:
     phases: dict[str, float]
 
 
-def run(stack: Stack, video: Path, width: int, height: int, frames: int, say: Say) -> dict[str, Any]:
+def run(stack: Stack, video: Path, size: tuple[int, int], frames: int, say: Say) -> dict[str, Any]:
     """One row of the table: a fresh namespace, a fresh selector process, `frames` frames of one size."""
+    width, height = size
     say(f"{width}x{height}: encoding {frames} frames")
-    images = camera_frames(video, frames, width, height)
+    images = camera_frames(video, frames, size)
     bench = _Bench(stack)
     decode_before = _bare_decode_per_cpu_s(images)
     say(f"{width}x{height}: all at once")
@@ -106,6 +107,7 @@ class _Bench:
         namespace = f"bench-{uuid.uuid4().hex[:8]}"
         self._kafka = KafkaSettings(
             namespace=namespace,
+            group_protocol="consumer",
             profile="local",
             kafka_bootstrap=stack.env["WINNOW_KAFKA_BOOTSTRAP"],
             registry_url=stack.env["WINNOW_REGISTRY_URL"],

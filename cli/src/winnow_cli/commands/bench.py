@@ -11,7 +11,7 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Measure; every figure in docs/measurements comes from one of these.")
 
 FOOTAGE = Path(__file__).resolve().parents[5] / "shared" / "data" / "footage" / "car-detection.mp4"
-SIZES = ((1280, 720, 1200), (1920, 1080, 600))
+SIZES = (((1280, 720), 1500), ((1920, 1080), 800))
 
 
 @app.command()
@@ -36,7 +36,7 @@ def pipeline(
         raise typer.Exit(2)
     home = Home.default()
     with Stack.start(Home(home.path / "bench", home.cache), "bench") as stack:
-        runs = [run(stack, video, w, h, n, lambda text: console.print(text, style="dim")) for w, h, n in SIZES]
+        runs = [run(stack, video, size, n, lambda text: console.print(text, style="dim")) for size, n in SIZES]
     _show(runs)
     if as_json:
         print(json.dumps({"runs": runs}))

@@ -89,7 +89,10 @@ def _comparison_table(comparisons: list[Comparison]) -> Table:
 
 def _next_steps(result: dict[str, Any], *, kept_running: bool) -> str:
     if not kept_running:
-        return "Next: [bold]winnow demo --keep[/] leaves it running; [bold]winnow up[/], then [bold]winnow publish[/] takes your own camera."
+        return (
+            "Next: [bold]winnow demo --keep[/] leaves it running; "
+            "[bold]winnow up[/], then [bold]winnow publish[/], takes your own camera."
+        )
     return (
         "It keeps running. Next: [bold]winnow status --cameras[/], [bold]winnow balance[/], "
         f"[bold]winnow trace {result.get('example') or 'FRAME_ID'}[/], [bold]winnow publish VIDEO --camera NAME[/]; "

@@ -61,6 +61,11 @@ class Watch:
     def verdicts(self) -> int:
         return sum(tally.verdicts for tally in list(self.cameras.values()))
 
+    @property
+    def seconds(self) -> float:
+        """Since the command began."""
+        return time.monotonic() - self._began_s
+
     def close(self) -> None:
         self._stop.set()
         self._thread.join(5)
