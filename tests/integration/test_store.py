@@ -94,6 +94,26 @@ def test_a_member_that_slept_cannot_leave_an_older_list_as_the_newest(world, han
     assert rows(world, "SELECT * FROM image_announcements") == []
 
 
+def test_an_image_of_very_many_frames_stays_an_event_that_the_broker_takes(world, handler):
+    Selector(world).select(selected(source(world, 1), jpeg(1), block="test"))
+    handler.handle(batch(world, world.names.selected))
+    rows(
+        world,
+        """
+        INSERT INTO kept_frames
+        SELECT source_topic, source_partition, n, image_id, camera_id, repeat('x', 100) || n, captured_at,
+               event_time + make_interval(secs => n), reason, flags, 'train', policy_version, 0, 0
+        FROM kept_frames, generate_series(2, 20000) AS n
+        """,
+    )
+    Selector(world).select(selected(source(world, 30000), jpeg(1)))
+    handler.handle(batch(world, world.names.selected, first=1))
+    (event,) = newest_events(world).values()
+    assert len(event.frames) == 1000
+    assert event.frames[-1].source.offset == 30000
+    assert event.block == "test"
+
+
 def test_what_a_killed_member_left_unannounced_is_announced_by_another(world, handler):
     Selector(world).select(selected(source(world, 1), jpeg(1)))
     with store.app.handler(world.settings(Settings)) as killed:

@@ -15,7 +15,7 @@ import structlog
 from store.adapters import rows
 from store.adapters.announcer import Announcer
 from store.adapters.references import References
-from store.adapters.rows import StoredFrame
+from store.adapters.rows import ImageNow, StoredFrame
 from store.domain.images import check, image_of
 from winnow import metrics
 from winnow.clock import now
@@ -23,7 +23,7 @@ from winnow.codec import Codec
 from winnow.contract import Names
 from winnow.db import Database
 from winnow.errors import PoisonRecord
-from winnow.events import SelectedFrame, StoredImage
+from winnow.events import SelectedFrame
 from winnow.kafka.deadletter import dead_letter
 from winnow.kafka.producer import Publisher
 from winnow.kafka.record import Record
@@ -92,8 +92,8 @@ class StoreHandler:
         self._objects.put(image.key, image.data, image.content_type)
         return StoredFrame(record, frame, image, self._objects.bucket)
 
-    def _save(self, stored: list[StoredFrame]) -> dict[str, StoredImage]:
-        async def work(connection: Any) -> tuple[int, int, dict[str, StoredImage]]:
+    def _save(self, stored: list[StoredFrame]) -> dict[str, ImageNow]:
+        async def work(connection: Any) -> tuple[int, int, dict[str, ImageNow]]:
             new = await rows.save(connection, stored, self._announcer.identity, now())
             return *new, await rows.images(connection, [one.image.image_id for one in stored])
 

@@ -4,8 +4,7 @@ A member that was stopped between its rows and its event may publish an older li
 Therefore each announcement is looked over once the broker has it: where frames were added meanwhile, the newest list is
 published again. A row in `image_announcements` stands from the upsert until then, so that what a killed member leaves
 in between is announced by another. What remains: a member stopped for longer than `ABANDONED_AFTER`, that then
-publishes an old list and is killed within the same milliseconds. Readers that keep the longer of two lists need none of
-this.
+publishes an old list and is killed within the same milliseconds.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from store.adapters import rows
-from store.adapters.rows import StoredFrame
+from store.adapters.rows import ImageNow, StoredFrame
 from store.domain.announcement import corrected_id, is_newest
 from winnow.clock import now
 from winnow.codec import Codec
@@ -46,10 +45,10 @@ class Announcer:
         self._topic = topic
         self._swept_at = -SWEEP_EVERY_S
 
-    def announce(self, frames: list[StoredFrame], images: dict[str, StoredImage]) -> None:
+    def announce(self, frames: list[StoredFrame], images: dict[str, ImageNow]) -> None:
         """One event for each frame; returns when the newest lists are on the broker. Raises `DependencyDown`."""
         for stored in frames:
-            image = images[stored.image.image_id]
+            image = images[stored.image.image_id].event
             headers = cloud_event(KIND, SERVICE, stored.frame.source, image.stored_at, stored.record)
             self._publish(image, headers)
         self._publisher.flush()
@@ -70,10 +69,10 @@ class Announcer:
             self._correct(images, announcer)
         self._swept_at = time.monotonic()
 
-    def _correct(self, announced: dict[str, StoredImage], announcer: UUID) -> None:
+    def _correct(self, announced: dict[str, ImageNow], announcer: UUID) -> None:
         while announced:
             current = self._read(announced)
-            newer = {k: image for k, image in current.items() if not is_newest(announced[k], len(image.frames))}
+            newer = {k: image for k, image in current.items() if not is_newest(announced[k].frames, image.frames)}
             settled = announced.keys() - newer.keys()
             self._database.run(lambda c, done=settled: rows.end_announcements(c, done, announcer))  # type: ignore[misc]
             for image in newer.values():
@@ -82,13 +81,13 @@ class Announcer:
                 self._publisher.flush()
             announced = newer
 
-    def _read(self, image_ids: Iterable[str]) -> dict[str, StoredImage]:
+    def _read(self, image_ids: Iterable[str]) -> dict[str, ImageNow]:
         return self._database.run(lambda connection: rows.images(connection, image_ids))
 
-    def _publish_again(self, image: StoredImage) -> None:
-        headers = cloud_event(KIND, SERVICE, image.frames[-1].source, image.stored_at)
-        frames = len(image.frames)
-        self._publish(image, [(n, corrected_id(str(v), frames) if n == "ce_id" else v) for n, v in headers])
+    def _publish_again(self, image: ImageNow) -> None:
+        headers = cloud_event(KIND, SERVICE, image.event.frames[-1].source, image.event.stored_at)
+        named = [(n, corrected_id(str(v), image.frames) if n == "ce_id" else v) for n, v in headers]
+        self._publish(image.event, named)
 
     def _publish(self, image: StoredImage, headers: Headers) -> None:
         value = self._codec.encode(self._topic, image)

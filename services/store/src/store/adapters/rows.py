@@ -97,16 +97,33 @@ async def _save_frame(connection: Any, stored: StoredFrame) -> int:
     return int(tag.rsplit(" ", 1)[1])
 
 
-async def images(connection: Any, image_ids: Iterable[str]) -> dict[str, StoredImage]:
-    """Images as they are now, with all their kept frames, by id."""
+MOST_FRAMES = 1000
+"""Of more frames with the same bytes an event names the newest: a "no signal" picture of many cameras has a new frame
+every few minutes, and its list would outgrow what the broker takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNow:
+    """An image as it is now. `frames` are all its kept frames; `event` names at most `MOST_FRAMES` of them."""
+
+    event: StoredImage
+    frames: int
+
+
+async def images(connection: Any, image_ids: Iterable[str]) -> dict[str, ImageNow]:
+    """Images as they are now, with their kept frames, by id."""
     wanted = sorted(set(image_ids))
     frames: dict[str, list[KeptFrame]] = {}
     for row in await connection.fetch(
         """
-        SELECT * FROM kept_frames WHERE image_id = ANY ($1)
+        SELECT * FROM (
+            SELECT *, row_number() OVER (PARTITION BY image_id ORDER BY event_time DESC, source_offset DESC) AS age
+            FROM kept_frames WHERE image_id = ANY ($1)
+        ) AS aged WHERE age <= $2
         ORDER BY source_topic, source_partition, source_offset
         """,
         wanted,
+        MOST_FRAMES,
     ):
         frames.setdefault(row["image_id"], []).append(
             KeptFrame(
@@ -118,23 +135,31 @@ async def images(connection: Any, image_ids: Iterable[str]) -> dict[str, StoredI
                 flags=tuple(row["flags"]),
             )
         )
-    return {
-        row["image_id"]: StoredImage(
-            image_id=row["image_id"],
-            bucket=row["bucket"],
-            key=row["key"],
-            size_bytes=row["size_bytes"],
-            width=row["width"],
-            height=row["height"],
-            content_type=row["content_type"],
-            frames=tuple(frames.get(row["image_id"], ())),
-            block=row["block"],
-            stored_at=row["stored_at"],
-            signature=row["signature"],
-            signature_version=row["signature_version"],
-        )
-        for row in await connection.fetch("SELECT * FROM images WHERE image_id = ANY ($1)", wanted)
-    }
+    found = await connection.fetch(
+        """
+        SELECT *, (SELECT count(*) FROM kept_frames WHERE kept_frames.image_id = images.image_id) AS frames
+        FROM images WHERE image_id = ANY ($1)
+        """,
+        wanted,
+    )
+    return {row["image_id"]: ImageNow(_event(row, frames.get(row["image_id"], [])), row["frames"]) for row in found}
+
+
+def _event(row: Any, frames: list[KeptFrame]) -> StoredImage:
+    return StoredImage(
+        image_id=row["image_id"],
+        bucket=row["bucket"],
+        key=row["key"],
+        size_bytes=row["size_bytes"],
+        width=row["width"],
+        height=row["height"],
+        content_type=row["content_type"],
+        frames=tuple(frames),
+        block=row["block"],
+        stored_at=row["stored_at"],
+        signature=row["signature"],
+        signature_version=row["signature_version"],
+    )
 
 
 async def end_announcements(connection: Any, image_ids: Iterable[str], announcer: UUID) -> None:
