@@ -107,12 +107,7 @@ def _describe(settings: KafkaSettings, cameras: list[DemoCamera]) -> None:
 
 
 def _start(stack: Stack, cameras: list[DemoCamera]) -> int:
-    """Starts the services, and ingest once the selector can take frames; returns ingest's health port."""
-    specs = services.service_specs(stack.env, stack.home)
-    for spec in specs:
-        stack.add(spec, wait=False)
-    for spec in specs:
-        stack.wait_ready(spec.name)
+    """Starts ingest and the services, which find its first frames on the broker; returns ingest's health port."""
     port = free_port()
     env = {
         **stack.env,
@@ -121,7 +116,11 @@ def _start(stack: Stack, cameras: list[DemoCamera]) -> int:
     }
     ready = Ready("http", f"http://127.0.0.1:{port}/livez")
     argv = (sys.executable, "-m", "ingest")
-    stack.add(ProcessSpec(INGEST, argv, env, ready=ready, restart=False, ports={"health": port}), wait=False)
+    specs = services.service_specs(stack.env, stack.home)
+    for spec in (ProcessSpec(INGEST, argv, env, ready=ready, restart=False, ports={"health": port}), *specs):
+        stack.add(spec, wait=False)
+    for spec in specs:
+        stack.wait_ready(spec.name)
     return port
 
 

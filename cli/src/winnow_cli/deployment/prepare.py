@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 
@@ -18,15 +19,20 @@ def prepare(first_policy: SelectionPolicy | None = None) -> None:
 
     `first_policy` becomes the default where there is none yet. Raises `Refused`, `DependencyDown`.
     """
+    with ThreadPoolExecutor(1) as beside:
+        contract = beside.submit(Contract(load(KafkaSettings)).apply, first_policy)
+        Objects(load(ObjectSettings)).ensure_bucket()
+        _migrate(load(DatabaseSettings))
+        contract.result()
+
+
+def _migrate(settings: DatabaseSettings) -> None:
     import ledger.app
     import store.app
 
-    Contract(load(KafkaSettings)).apply(first_policy)
-    Objects(load(ObjectSettings)).ensure_bucket()
-    database = load(DatabaseSettings)
-    asyncio.run(_ensure_database(database))
-    store.app.migrate(database)
-    ledger.app.migrate(database)
+    asyncio.run(_ensure_database(settings))
+    store.app.migrate(settings)
+    ledger.app.migrate(settings)
 
 
 async def _ensure_database(settings: DatabaseSettings) -> None:
