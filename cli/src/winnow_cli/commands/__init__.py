@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winnow_cli.commands import bench, demo, publish, stack, topics
+from winnow_cli.commands import bench, demo, publish, stack, test, topics
 
 if TYPE_CHECKING:
     import typer
@@ -18,5 +18,6 @@ def register(app: typer.Typer) -> None:
     app.command()(stack.status)
     app.command()(stack.logs)
     app.command()(publish.publish)
+    app.command(context_settings=test.PASSED_ON)(test.test)
     app.add_typer(topics.app, name="topics")
     app.add_typer(bench.app, name="bench")
