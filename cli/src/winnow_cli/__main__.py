@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import typer
 
 from winnow_cli import commands
@@ -23,6 +25,8 @@ commands.register(app)
 
 def main() -> None:
     """Run the command of the arguments; errors that have an explanation end in one message, not a traceback."""
+    logging.getLogger("winnow.kafka.client").addHandler(logging.NullHandler())
+    logging.getLogger("winnow.kafka.client").propagate = False
     with explained():
         app()
 

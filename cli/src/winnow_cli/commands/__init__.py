@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winnow_cli.commands import bench, demo, publish, stack, test, topics
+from winnow_cli.commands import balance, bench, demo, dlq, publish, stack, test, topics, trace
 
 if TYPE_CHECKING:
     import typer
@@ -19,5 +19,8 @@ def register(app: typer.Typer) -> None:
     app.command()(stack.logs)
     app.command()(publish.publish)
     app.command(context_settings=test.PASSED_ON)(test.test)
+    app.command()(balance.balance)
+    app.command()(trace.trace)
+    app.add_typer(dlq.app, name="dlq")
     app.add_typer(topics.app, name="topics")
     app.add_typer(bench.app, name="bench")

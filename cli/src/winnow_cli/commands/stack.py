@@ -63,12 +63,20 @@ def down() -> None:
 
 
 def status(
+    cameras: Annotated[
+        bool, typer.Option("--cameras", help="The cameras instead: last frame, rate, verdicts.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show what runs in this home. Exit code 0 when all is ready, 1 when something is not, 3 when nothing runs.
 
-    Example: `winnow status --json | jq '.processes[] | {name, ready}'`
+    Examples: `winnow status --json | jq '.processes[] | {name, ready}'` · `winnow status --cameras`
     """
+    if cameras:
+        from winnow_cli.commands.cameras import show_cameras
+
+        show_cameras(as_json=as_json)
+        return
     from winnow_cli.stack import Home, Stack
 
     stack = Stack.attach(Home.default())

@@ -14,6 +14,7 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from winnow.contract import Topic
 from winnow.errors import DependencyDown, Refused
@@ -58,6 +59,13 @@ class Broker:
                 changes.append(Change(name, f"{key}: {old or 'not set'} -> {new}"))
         return changes
 
+    @retry(
+        # What was created a moment ago is not known to every part of the broker at once.
+        retry=retry_if_exception_type(DependencyDown),
+        stop=stop_after_delay(TIMEOUT_S),
+        wait=wait_exponential(0.1, max=1),
+        reraise=True,
+    )
     def apply(self) -> None:
         """Makes the broker agree. Call only where `diff` refuses nothing. Raises `DependencyDown`."""
         there = self._partitions()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from winnow.settings import KafkaSettings
 
 Config = dict[str, Any]
+
+CLIENT_LOGGER = "winnow.kafka.client"
+"""What the client library itself has to say: JSON lines in a service, nothing in a command."""
 
 MAX_RECORD_BYTES = 3 * 1024 * 1024
 
@@ -18,7 +22,12 @@ def admin(settings: KafkaSettings) -> Config:
 def _connection(settings: KafkaSettings) -> Config:
     # The default backs off to 10 s: a broker that was away for as long is then found again after up to 20, and what
     # must be done within a transaction's 15 s has timed out.
-    return {"bootstrap.servers": settings.kafka_bootstrap, "reconnect.backoff.max.ms": 1000}
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "reconnect.backoff.ms": 250,
+        "reconnect.backoff.max.ms": 1000,
+        "logger": logging.getLogger(CLIENT_LOGGER),
+    }
 
 
 def consumer(settings: KafkaSettings, group: str, *, client_id: str) -> Config:
