@@ -34,31 +34,52 @@ def ago(seconds: float) -> datetime:
 )
 def test_what_is_taken(image: bytes, kind: str | None, reason: str | None) -> None:
     assert content_type(image) == kind
-    refused = refusal(image)
+    refused = refusal(image, len(image))
     assert (refused[0] if refused else None) == reason
 
 
-def test_a_video_ends_now_begins_now_when_live_or_begins_when_told() -> None:
-    assert footage_start(None, 30.0, NOW, live=False) == ago(30)
-    assert footage_start(None, 30.0, NOW, live=True) == NOW
-    assert footage_start(ago(99), 30.0, NOW, live=True) == ago(99)
-    assert footage_start(None, None, NOW, live=False) == NOW
+@pytest.mark.parametrize(
+    ("start", "length_s", "live", "expected"),
+    [
+        (None, 30.0, True, NOW),  # live: it begins now
+        (None, 30.0, False, ago(30)),  # not live: it ends now
+        (None, None, False, NOW),  # nobody knows how long it is
+        (ago(99), 30.0, True, ago(99)),
+        (ago(99), 30.0, False, ago(99)),
+    ],
+)
+def test_the_first_frame_of_a_video(start, length_s, live, expected) -> None:
+    assert footage_start(start, length_s, NOW, live=live) == expected
+
+
+GROWING, EQUAL, BACK = [ago(9), ago(8), ago(1)], [ago(9), ago(9), ago(1)], [ago(8), ago(9), ago(1)]
+SHOT, NO_EXIF = [ago(70), ago(90), ago(80)], [None, None, None]
 
 
 @pytest.mark.parametrize(
-    ("exif", "modified", "start", "live", "expected"),
+    ("exif", "modified", "start", "live", "rule", "expected"),
     [
-        ([ago(50), ago(40)], [ago(2), ago(1)], None, False, ("exif", [ago(50), ago(40)])),
-        ([ago(50), None], [ago(2), ago(1)], None, False, ("mtime", [ago(2), ago(1)])),
-        ([None, None], [ago(1), ago(1)], None, False, ("interval", [ago(5), NOW])),
-        ([None, None], [ago(1), ago(2)], None, False, ("interval", [ago(5), NOW])),
-        ([None, None], [ago(1), ago(1)], ago(100), False, ("interval", [ago(100), ago(95)])),
-        ([None, None], [ago(1), ago(1)], None, True, ("interval", [NOW, NOW + timedelta(seconds=5)])),
-        ([None], [ago(77)], None, False, ("interval", [NOW])),
+        (SHOT, GROWING, ago(500), False, "exif", SHOT),  # all have it: in the files' order, whatever else there is
+        (SHOT, EQUAL, None, True, "exif", SHOT),
+        ([*SHOT[:2], None], GROWING, ago(500), False, "mtime", GROWING),  # one has none
+        (NO_EXIF, GROWING, None, True, "mtime", GROWING),
+        ([*SHOT[:2], None], EQUAL, None, False, "interval", [ago(10), ago(5), NOW]),  # the last is now
+        (NO_EXIF, EQUAL, None, False, "interval", [ago(10), ago(5), NOW]),
+        (NO_EXIF, BACK, None, False, "interval", [ago(10), ago(5), NOW]),
+        (NO_EXIF, BACK, ago(100), False, "interval", [ago(100), ago(95), ago(90)]),
+        (NO_EXIF, BACK, ago(100), True, "interval", [ago(100), ago(95), ago(90)]),
+        (NO_EXIF, BACK, None, True, "interval", [NOW, ago(-5), ago(-10)]),  # live: as a video, the first is now
+        ([None], [ago(77)], None, False, "interval", [NOW]),  # one alone does not grow
+        ([ago(50)], [ago(77)], None, False, "exif", [ago(50)]),
+        ([], [], None, False, "interval", []),
     ],
 )
-def test_times_of_pictures(exif, modified, start, live, expected) -> None:
-    assert picture_times(exif, modified, start, 5.0, NOW, live=live) == expected
+def test_times_of_pictures(exif, modified, start, live, rule, expected) -> None:
+    assert picture_times(exif, modified, start, 5.0, NOW, live=live) == (rule, expected)
+
+
+def test_pictures_come_each_second_where_nobody_says_otherwise() -> None:
+    assert Source(camera="c", source="pictures").interval_s == 1.0
 
 
 @pytest.mark.parametrize(
@@ -84,6 +105,12 @@ def test_times_are_cut_to_milliseconds() -> None:
 def test_a_camera_id_that_cannot_be_is_refused(camera: str) -> None:
     with pytest.raises(ValidationError, match="camera id"):
         Source(camera=camera, source="yard.mp4")
+
+
+@pytest.mark.parametrize(("source", "minutes"), [("yard.mp4", 0), ("yard.mp4", -1), ("scene:yard?minutes=2", 1)])
+def test_minutes_are_for_videos(source: str, minutes: float) -> None:
+    with pytest.raises(ValidationError, match="minutes"):
+        Source(camera="c", source=source, minutes=minutes)
 
 
 def test_a_scene_keeps_its_name_whatever_its_length_and_its_truth_file() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
+from tests.support.world import eventually
 
 from ingest.adapters.child import FrameChild, SourceFailed
 from ingest.adapters.doors import NotTaken, open_door
@@ -42,6 +46,19 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(20):
             frame = av.VideoFrame.from_ndarray(picture(number, (96, 128)), format="bgr24")
             container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def large_video(folder: Path) -> Path:
+    """More than a pipe holds."""
+    path = folder / "large.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for number in range(10):
+            image = np.random.default_rng(number).integers(0, 255, (480, 640, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode())
     return path
 
@@ -90,6 +107,44 @@ def test_what_is_not_a_picture_is_named(tmp_path: Path) -> None:
     assert sum(isinstance(i, Frame) for i in found) == 1
 
 
+def test_what_cannot_be_read_or_is_no_file_is_named_and_spoils_no_other(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["b.jpg"])
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "gone.jpg")
+    (tmp_path / "c.jpg").symlink_to("/dev/zero")
+    (tmp_path / "d").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "e.jpg")
+    found = items(tmp_path)
+    assert [(Path(i.name).name, i.reason) for i in found if isinstance(i, NotTaken)] == [
+        ("a.jpg", "unreadable_file"),
+        ("c.jpg", "not_a_file"),
+        ("d", "not_a_file"),
+        ("e.jpg", "not_a_file"),
+    ]
+    assert sum(isinstance(i, Frame) for i in found) == 1
+
+
+def test_a_picture_that_would_harm_its_reader_is_sent_as_it_is(tmp_path: Path) -> None:
+    """What it is worth is the selector's verdict: no claim of its header, and no EXIF, ends the source."""
+    bomb = b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xdc\xff\xdc\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xd9"
+    exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff" + b"\x87\x69\x00\x04\xff\xff\xff\xff" * 20
+    broken = b"\xff\xd8\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + b"\xff\xd9"
+    for name, image in (("a.jpg", bomb), ("b.jpg", broken), ("c.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40)):
+        (tmp_path / name).write_bytes(image)
+        os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
+    assert [f.image for f in frames(tmp_path)] == [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+
+
+def test_a_file_that_is_too_large_is_not_read_into_memory(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.jpg"
+    with huge.open("wb") as file:
+        file.write(b"\xff\xd8\xff\xe0")
+        file.truncate(1 << 40)  # a sparse file that no memory could hold
+    [found] = items(huge)
+    assert isinstance(found, NotTaken)
+    assert found.reason == "too_large"
+    assert "1,099,511,627,776 bytes" in found.why
+
+
 def test_exif_gives_the_time_where_all_have_it(tmp_path: Path) -> None:
     for number in (1, 2):
         image = Image.fromarray(picture(number))
@@ -115,6 +170,22 @@ def test_a_video_gives_each_frame_once_with_its_time(video: Path) -> None:
 def test_without_a_start_a_video_ends_now(video: Path) -> None:
     last = frames(video)[-1].captured_at
     assert abs((datetime.now(UTC) - last).total_seconds()) < 10
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(0.01, 6), (1 / 60, 10), (5, 20)])
+def test_of_a_video_at_most_so_many_minutes_are_played(video: Path, minutes: float, count: int) -> None:
+    found = frames(video, minutes=minutes)
+    assert [f.sequence for f in found] == list(range(count))
+    assert [f.frame_id for f in found] == [f.frame_id for f in frames(video)][:count]
+    shown_s = min(minutes * 60, 2.0)
+    ends = found[0].captured_at + timedelta(seconds=shown_s)
+    assert abs((datetime.now(UTC) - ends).total_seconds()) < 1, "what is played ends now"
+
+
+def test_minutes_of_pictures_are_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["b.jpg"])
+    with pytest.raises(Refused, match="no video"):
+        items(tmp_path, minutes=1)
 
 
 def read_until_failure(source: Path) -> tuple[int, str]:
@@ -153,6 +224,56 @@ def test_a_decoder_that_is_killed_is_a_failed_source(video: Path) -> None:
         os.kill(child.pid, signal.SIGKILL)
         with pytest.raises(SourceFailed, match="killed by signal 9"):
             list(given)
+
+
+READER = """
+import sys, time
+from ingest.adapters.child import FrameChild
+child = FrameChild(sys.argv[1], sys.argv[2:])
+child.length_s()
+next(iter(child))
+print(child.pid, flush=True)
+time.sleep(1000)
+"""
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("made_by", ["scene", "video"])
+def test_the_child_ends_with_its_reader_also_while_it_waits_to_write(made_by: str, tmp_path: Path) -> None:
+    arguments = {
+        "scene": ["winnow_scenes.player", "yard", "--frames", "500", "--width", "640", "--height", "360"],
+        "video": ["ingest.adapters.video_child", str(large_video(tmp_path))],
+    }[made_by]
+    with subprocess.Popen([sys.executable, "-c", READER, *arguments], stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        child = psutil.Process(int(reader.stdout.readline()))
+        eventually(lambda: child.status() == psutil.STATUS_SLEEPING, what="the pipe is full")
+        reader.kill()
+    eventually(lambda: has_ended(child), timeout_s=5, what="the child ends")
+
+
+def test_the_child_ends_with_its_reader_also_while_it_is_busy(tmp_path: Path) -> None:
+    """One that never writes again: no broken pipe would tell it."""
+    busy = tmp_path / "busy.py"
+    busy.write_text(
+        "import sys\n"
+        "from winnow_scenes.lifetime import end_with_parent\n"
+        "from winnow_scenes.records import write_begin, write_frame\n"
+        "end_with_parent()\n"
+        "write_begin(sys.stdout.buffer, None)\n"
+        "write_frame(sys.stdout.buffer, 0, 0.0, b'x')\n"
+        "while True: pass\n"
+    )
+    command = [sys.executable, "-c", READER, "busy"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as reader:
+        assert reader.stdout is not None
+        child = psutil.Process(int(reader.stdout.readline()))
+        reader.kill()
+    eventually(lambda: has_ended(child), timeout_s=5, what="the child ends")
 
 
 def test_missing_and_empty_sources_are_refused(tmp_path: Path) -> None:

@@ -6,15 +6,18 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import MutableMapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from winnow_cli.failures import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ingest.domain.source import Source
     from ingest.playing import Played
 
@@ -39,17 +42,16 @@ def publish(
 
     from ingest.app import Ingest
     from winnow.settings import KafkaSettings, load
-    from winnow.telemetry import configure_logging
     from winnow_cli.connection import environment
 
     entries = [_source(camera, text, start, interval_s, live=live) for text in sources]
     environment()
     kafka = load(KafkaSettings)
-    configure_logging("publish")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    _log_to(console)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     results: list[Played] = []
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -72,6 +74,31 @@ def publish(
         raise typer.Exit(INTERRUPTED)
     if len(results) < len(entries) or not all(played.whole for played in results):
         raise typer.Exit(FAILED)
+
+
+def _log_to(console: Console) -> None:
+    """Ingest's own log as lines for a person: warnings and errors, above the progress."""
+    import logging
+
+    import structlog
+
+    def line(_: object, level: str, event: MutableMapping[str, Any]) -> str:
+        text = event.pop("event")
+        more = ", ".join(f"{name} {value}" for name, value in event.items() if name != "camera")
+        return f"{level}: {text}: {more}"
+
+    class Lines:
+        def warning(self, text: str) -> None:
+            console.print(text, style="yellow", markup=False)
+
+        error = warning
+
+    structlog.configure(
+        processors=[line],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: Lines(),
+        cache_logger_on_first_use=False,
+    )
 
 
 def _source(camera: str, text: str, start: str | None, interval_s: float, *, live: bool) -> Source:

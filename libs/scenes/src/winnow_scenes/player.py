@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from winnow_scenes.episodes import parse_episodes
+from winnow_scenes.lifetime import end_with_parent
 from winnow_scenes.records import write_begin, write_end, write_frame
 from winnow_scenes.scene import WORLDS, Scene, encoded
 
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"scene {options.kind}: {error}", file=sys.stderr)
         return 2
+    end_with_parent()
     # One scene is one of many processes: it keeps to one core.
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the reader decides when it is over

@@ -12,15 +12,17 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from ingest.adapters.doors import NotTaken, open_door
+from ingest.adapters.sender import Sender
 from ingest.domain.source import Source
 from winnow import metrics
 from winnow.codec import Codec
 from winnow.errors import WinnowError
 from winnow.events import Frame
-from winnow.kafka.producer import Publisher
 from winnow.settings import KafkaSettings
 
 log = structlog.get_logger()
+
+AGAIN = "Publish the source again: of a camera's last 4,096 frames, those already there come back as redelivered."
 
 
 @dataclass
@@ -51,38 +53,45 @@ def play(
 ) -> Played:
     """Sends the source until its end or `stop`, and waits for the broker's answers. Raises nothing of its source."""
     played = Played(source.camera, source.source)
-    publisher = Publisher(kafka, client_id=f"ingest-{source.camera}")
-    pace = _Pace(stop) if source.live else None
+    why_failed = ""
 
-    def reported(error: KafkaError | None) -> None:
+    def answered(error: KafkaError | None) -> None:
+        nonlocal why_failed
         if error is None:
             played.published += 1
             metrics.frames_published.labels(source.camera).inc()
+        elif str(error) != why_failed:  # once, where thousands fail alike; all are counted below
+            why_failed = str(error)
+            log.error("the broker did not take a frame", camera=source.camera, reason=why_failed)
 
+    sender = Sender(kafka, codec, source.camera, stop, answered)
     try:
         with closing(open_door(source)) as door:  # type: ignore[type-var]
+            pace = _Pace(sender) if source.live else None
             for item in door:
-                if stop.is_set() or (pace is not None and isinstance(item, Frame) and not pace.wait(item)):
+                if stop.is_set():
                     played.interrupted = True
                     break
-                played.frames += 1
                 if isinstance(item, NotTaken):
                     played.refused += 1
                     metrics.frames_refused.labels(source.camera, item.reason).inc()
                     log.warning("not taken", camera=source.camera, name=item.name, why=item.why)
-                else:
-                    value = codec.encode(kafka.names.frames, item)
-                    publisher.publish(kafka.names.frames, source.camera, value, reported=reported)
+                elif (pace is not None and not pace.wait(item)) or not sender.send(item):
+                    played.interrupted = True
+                    break
+                played.frames += 1
                 progressed(played)
     except (WinnowError, OSError, KafkaException) as error:
         played.error = str(error)
-    try:
-        publisher.flush()
-    except WinnowError as error:
-        played.error = played.error or str(error)
+    unanswered = sender.finish()
     played.failed = played.frames - played.published - played.refused
     if played.failed:
         metrics.frames_failed.labels(source.camera).inc(played.failed)
+        why_failed = why_failed or f"{unanswered} had no answer when it was told to stop"
+        told = f"the broker did not take {played.failed} of {played.frames} frames ({why_failed}). {AGAIN}"
+        played.error = f"{played.error}; {told}" if played.error else told
+    elif played.error and played.published:
+        played.error += f"; the {played.published} frames before are published"
     if not played.frames and not played.error and not played.interrupted:
         played.error = "not one frame"
     progressed(played)
@@ -92,14 +101,13 @@ def play(
 class _Pace:
     """Holds each frame back until its time after the first; nothing is dropped when it is late already."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
         self._first: tuple[float, Frame] | None = None
 
     def wait(self, frame: Frame) -> bool:
-        """False when `stop` came first."""
+        """False when it was told to stop first."""
         if self._first is None:
             self._first = (time.monotonic(), frame)
-        began, first = self._first
-        due = began + (frame.captured_at - first.captured_at).total_seconds()
-        return not self._stop.wait(max(due - time.monotonic(), 0.0))
+        began_s, first = self._first
+        return self._sender.pause(began_s + (frame.captured_at - first.captured_at).total_seconds())

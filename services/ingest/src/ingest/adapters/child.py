@@ -32,7 +32,10 @@ class ChildFrame:
 
 
 class FrameChild:
-    """A running child. Iterating gives its frames and raises `SourceFailed` when it ends otherwise than well."""
+    """A running child, which ends when this process does.
+
+    Iterating gives its frames and raises `SourceFailed` when it ends otherwise than well.
+    """
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 
 import structlog
 
 from ingest.adapters.child import FrameChild, SourceFailed
-from ingest.adapters.folder import files_in, modified_at, taken_at
+from ingest.adapters.folder import beginning, files_in, look, whole
 from ingest.domain.capture_time import footage_start, picture_times, whole_ms
 from ingest.domain.picture import content_type, refusal
 from ingest.domain.source import SCENE, Source, scene_arguments
@@ -41,7 +42,11 @@ def open_door(source: Source) -> Iterator[Frame | NotTaken]:
     path = Path(source.source)
     if not path.exists():
         raise Refused(f"{path} is not there")
-    if path.is_dir() or _is_picture(path):
+    if not (path.is_file() or path.is_dir()):
+        raise Refused(f"{path} is neither a file nor a folder")
+    if path.is_dir() or content_type(beginning(path)) is not None:
+        if source.minutes is not None:
+            raise Refused(f"{path} is no video: minutes are for videos alone")
         return _pictures(source, path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -49,10 +54,14 @@ def open_door(source: Source) -> Iterator[Frame | NotTaken]:
 
 
 def _footage(source: Source, module: str, arguments: list[str], sha256: str) -> Iterator[Frame | NotTaken]:
+    most_s = inf if source.minutes is None else source.minutes * 60
     with FrameChild(module, arguments) as child:
-        start = footage_start(source.start, child.length_s(), now(), live=source.live)
+        length_s = child.length_s()
+        start = footage_start(source.start, min(length_s or 0.0, most_s), now(), live=source.live)
         for frame in child:
-            refused = refusal(frame.image)
+            if frame.t_s >= most_s:
+                return
+            refused = refusal(frame.image, len(frame.image))
             if refused is not None:
                 yield NotTaken(f"frame {frame.index}", *refused)
                 continue
@@ -70,36 +79,32 @@ def _pictures(source: Source, path: Path) -> Iterator[Frame | NotTaken]:
     files = files_in(path)
     if not files:
         raise Refused(f"{path} holds no file")
-    pictures = [file for file in files if _is_picture(file)]
+    seen = [look(file) for file in files]
+    pictures = [one for one in seen if one.refused is None]
     rule, times = picture_times(
-        [taken_at(file) for file in pictures], [modified_at(file) for file in pictures],
+        [one.taken_at for one in pictures], [one.modified_at for one in pictures],
         source.start, source.interval_s, now(), live=source.live,
     )  # fmt: skip
     log.info("times of the pictures", camera=source.camera, rule=rule, pictures=len(pictures))
-    time_of = dict(zip(pictures, times, strict=True))
+    time_of = {one.path: time for one, time in zip(pictures, times, strict=True)}
     copies: Counter[str] = Counter()
-    for sequence, file in enumerate(files):
-        image = file.read_bytes()
-        refused = refusal(image)
-        if refused is not None or file not in time_of:
-            yield NotTaken(str(file), *(refused or ("changed", "the file changed while it was read")))
+    for sequence, one in enumerate(seen):
+        # Again as it is read: the file may have changed since its time was looked up.
+        image, refused = whole(one.path) if one.refused is None else (b"", one.refused)
+        if refused is not None:
+            yield NotTaken(str(one.path), *refused)
             continue
         digest = hashlib.sha256(image).hexdigest()
         yield Frame(
             # The index counts files with these same bytes: a picture keeps its id when others come beside it.
             frame_id=frame_id_of_file(source.camera, digest, copies[digest]),
             camera_id=source.camera,
-            captured_at=whole_ms(time_of[file]),
+            captured_at=whole_ms(time_of[one.path]),
             sequence=sequence,
             content_type=content_type(image) or "",
             image=image,
         )
         copies[digest] += 1
-
-
-def _is_picture(path: Path) -> bool:
-    with path.open("rb") as file:
-        return content_type(file.read(16)) is not None
 
 
 __all__ = ["NotTaken", "SourceFailed", "open_door"]

@@ -3,35 +3,86 @@
 from __future__ import annotations
 
 import re
+import stat
+import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from ingest.domain.capture_time import exif_time
+from ingest.domain.picture import INLINE_LIMIT_BYTES, refusal
+from winnow.clock import EPOCH
+
+BEGINNING_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Look:
+    """A file before it is read: why it is not taken (a reason and a sentence), else its times."""
+
+    path: Path
+    refused: tuple[str, str] | None
+    modified_at: datetime = EPOCH
+    taken_at: datetime | None = None
 
 
 def files_in(path: Path) -> list[Path]:
-    """Every file below `path` (or `path` itself), so that `image2` comes before `image10`."""
-    if path.is_file():
+    """All that lies below `path` (or `path` itself) and is no folder, so that `image2` comes before `image10`."""
+    if not path.is_dir():
         return [path]
-    return sorted((file for file in path.rglob("*") if file.is_file()), key=_natural)
+    return sorted((file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()), key=_natural)
 
 
-def modified_at(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime_ns / 1e9, UTC)
-
-
-def taken_at(path: Path) -> datetime | None:
-    """The EXIF time of a JPEG or PNG; None where it has none or is no picture."""
+def look(path: Path) -> Look:
+    """What can be known of a file without reading all of it."""
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        return None
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return Look(path, ("not_a_file", "not a file (a device, or a link to a folder)"))
+        refused = refusal(beginning(path), status.st_size)
+    except OSError as error:
+        return Look(path, _unreadable(error))
+    if refused is not None:
+        return Look(path, refused)
+    return Look(path, None, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC), _taken_at(path))
+
+
+def whole(path: Path) -> tuple[bytes, tuple[str, str] | None]:
+    """A picture's bytes, or why they are not taken. Of a file that is too large no more is read than shows it."""
+    try:
+        with path.open("rb") as file:
+            image = file.read(INLINE_LIMIT_BYTES + 1)
+    except OSError as error:
+        return b"", _unreadable(error)
+    return image, refusal(image, len(image))
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes, as many as tell a picture."""
+    with path.open("rb") as file:
+        return file.read(BEGINNING_BYTES)
+
+
+def _unreadable(error: OSError) -> tuple[str, str]:
+    return "unreadable_file", f"the file cannot be read: {error.strerror or error}"
+
+
+def _taken_at(path: Path) -> datetime | None:
+    """The EXIF time of a JPEG or PNG; None where it has none or is no picture."""
     base = ExifTags.Base
-    tags = (base.DateTimeOriginal, base.SubsecTimeOriginal, base.OffsetTimeOriginal)
-    original, subsec, offset = (str(exif[tag]) if tag in exif else None for tag in tags)
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG")) as image:
+            if "exif" not in image.info:
+                return None  # asked for it, Pillow would decode a whole PNG to see whether it comes at the end
+            exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
+            tags = (base.DateTimeOriginal, base.SubsecTimeOriginal, base.OffsetTimeOriginal)
+            original, subsec, offset = (str(exif[tag]) if tag in exif else None for tag in tags)
+    except (
+        Exception
+    ):  # Pillow raises whatever the bytes lead it to: such a picture has no time, and is sent all the same
+        return None
     return exif_time(original, subsec, offset)
 
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import av
 import cv2
 
+from winnow_scenes.lifetime import end_with_parent
 from winnow_scenes.records import write_begin, write_end, write_frame
 
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
@@ -62,6 +63,7 @@ def stream_video(path: str, out: BinaryIO) -> int:
 
 def main() -> int:
     """Exit status 0, or 1 with one line on standard error."""
+    end_with_parent()
     cv2.setNumThreads(1)
     av.logging.set_level(None)
     out = os.fdopen(sys.stdout.fileno(), "wb", closefd=False)

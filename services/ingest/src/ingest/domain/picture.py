@@ -13,12 +13,15 @@ def content_type(image: bytes) -> str | None:
     return next((kind for magic, kind in _MAGIC if image.startswith(magic)), None)
 
 
-def refusal(image: bytes) -> tuple[str, str] | None:
-    """Why an image is not taken: a short reason for the metric and a sentence; None where it is."""
+def refusal(image: bytes, size_bytes: int) -> tuple[str, str] | None:
+    """Why an image is not taken: a short reason for the metric and a sentence; None where it is.
+
+    Of `image` the first bytes are enough; `size_bytes` is its whole size.
+    """
     if not image:
         return "empty", "the file is empty"
     if content_type(image) is None:
         return "not_an_image", f"not a JPEG or PNG (first bytes {image[:4].hex(' ')})"
-    if len(image) > INLINE_LIMIT_BYTES:
-        return "too_large", f"{len(image):,} bytes; an image within a record has at most {INLINE_LIMIT_BYTES:,}"
+    if size_bytes > INLINE_LIMIT_BYTES:
+        return "too_large", f"{size_bytes:,} bytes; an image within a record has at most {INLINE_LIMIT_BYTES:,}"
     return None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from winnow.errors import PoisonRecord, Refused
@@ -28,7 +28,8 @@ class Source(BaseModel):
     source: str = Field(min_length=1, description="A video, a picture, a folder of pictures, or scene:KIND?….")
     pace: Literal["fast", "live"] = "fast"
     start: datetime | None = None
-    interval_s: float = Field(1.0, gt=0)
+    interval_s: float = Field(default=1.0, gt=0)
+    minutes: float | None = Field(default=None, gt=0, description="Of a video, at most so much of its beginning.")
 
     @field_validator("camera")
     @classmethod
@@ -43,6 +44,13 @@ class Source(BaseModel):
     @classmethod
     def _start(cls, start: datetime | None) -> datetime | None:
         return start.replace(tzinfo=UTC) if start is not None and start.tzinfo is None else start
+
+    @field_validator("minutes")
+    @classmethod
+    def _minutes(cls, minutes: float | None, info: ValidationInfo) -> float | None:
+        if minutes is not None and str(info.data.get("source", "")).startswith(SCENE):
+            raise PydanticCustomError("minutes", "a scene has its minutes in its own parameters")
+        return minutes
 
     @property
     def live(self) -> bool:
