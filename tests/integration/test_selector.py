@@ -70,3 +70,81 @@ def test_bytes_seen_before_are_identical_and_name_the_first(world):
     said = last.rules.reason if last.rules else last.reason
     assert said == "identical_bytes"
     assert last.nearest.frame_id == "yard-1"
+
+
+def _move_committed_offset(world, partition, offset):
+    from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+    from confluent_kafka.admin import AdminClient
+
+    from winnow.kafka import config
+
+    group = world.names.group("selector")
+    moved = ConsumerGroupTopicPartitions(group, [TopicPartition(world.names.frames, partition, offset)])
+
+    admin = AdminClient(config.admin(world.kafka))
+
+    def done():
+        result = admin.alter_consumer_group_offsets([moved])[group].result(20)
+        return result.topic_partitions[0].error is None
+
+    eventually(done, what="the moved offset")
+
+
+def test_a_moved_offset_stops_the_selector_until_it_is_put_back(world):
+    selector = world.start("selector")
+    frames = stream("yard", 10)
+    world.publish(frames)
+    found = verdicts(world, 10)
+    assert selector.stop() == 0
+    partition = found[0].source.partition
+    _move_committed_offset(world, partition, 3)
+    again = world.start("selector", wait=False)
+    assert again.process.wait(30) == 1
+    assert f"winnow topics reset-offset {partition}" in again.tail()
+    from winnow_cli.deployment.offsets import reset_offset
+
+    assert reset_offset(world.kafka, partition) == 10
+    world.start("selector")
+    world.publish(stream("yard", 12)[10:])
+    assert len({v.source for v in verdicts(world, 12)}) == 12
+
+
+def test_a_lost_group_goes_on_at_the_cursor(world):
+    from confluent_kafka.admin import AdminClient
+
+    from winnow.kafka import config
+
+    selector = world.start("selector")
+    world.publish(stream("yard", 10))
+    verdicts(world, 10)
+    assert selector.stop() == 0
+    group, admin = world.names.group("selector"), AdminClient(config.admin(world.kafka))
+    eventually(
+        lambda: admin.delete_consumer_groups([group])[group].exception(20) is None,
+        what="the group's end",
+    )
+    world.start("selector")
+    world.publish(stream("yard", 12)[10:])
+    assert len({v.source for v in verdicts(world, 12)}) == 12
+
+
+def test_what_retention_took_is_named_expired_and_never_skipped_in_silence(world):
+    from confluent_kafka import TopicPartition
+    from confluent_kafka.admin import AdminClient
+
+    from winnow.events import SelectorState
+    from winnow.kafka import config
+
+    selector = world.start("selector")
+    world.publish(stream("yard", 10))
+    partition = verdicts(world, 10)[0].source.partition
+    assert selector.stop() == 0
+    world.publish(stream("yard", 30)[10:])
+    where = TopicPartition(world.names.frames, partition, 25)
+    admin = AdminClient(config.admin(world.kafka))
+    admin.delete_records([where])[where].result(20)
+    world.start("selector")
+    assert [v.source.offset for v in verdicts(world, 15)] == [*range(10), *range(25, 30)]
+    states = world.events(world.names.state, SelectorState)
+    assert [(s.expired.first, s.expired.last) for s in states if s.expired] == [(10, 24)]
+    assert {s.start.offset for s in states if s.start} == {0}

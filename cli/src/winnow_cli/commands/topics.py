@@ -93,6 +93,21 @@ def list_topics(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
+@app.command("reset-offset")
+def reset_offset(partition: Annotated[int, typer.Argument(min=0, help="Partition of the frames topic.")]) -> None:
+    """Put the selector's committed offset back to its state's cursor, where the two disagree and it has stopped.
+
+    The cursor is what has been judged, whatever somebody did to the group's offsets. Stop the selector first.
+
+    Example: winnow topics reset-offset 3
+    """
+    from winnow_cli.deployment.offsets import reset_offset as reset
+
+    settings = _settings()
+    cursor = reset(settings, partition)
+    print(f"{settings.names.frames}, partition {partition}: the selector goes on at {cursor}.")
+
+
 def _clean_up(config: dict[str, str]) -> str:
     if config["cleanup.policy"] == "compact":
         return "compact"
