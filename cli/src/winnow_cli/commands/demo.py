@@ -54,7 +54,7 @@ def demo(
             truth.mkdir(exist_ok=True)
             playing += plan.from_scenes(cameras or DEFAULT_CAMERAS, minutes or DEFAULT_MINUTES, truth, seed=SEED)
         done = play(stack, playing, console, began_s=began_s)
-        console.print(summary(done.result, done.comparisons, kept_running=keep))
+        console.print(summary(done.result, done.comparisons, stack.run.path, done.example, kept_running=keep))
         for problem in done.problems:
             console.print(f"[red]problem:[/] {problem}")
         if keep:

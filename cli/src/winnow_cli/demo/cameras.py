@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 SCENE_SIZE = (960, 540)
 SCENE_FPS = 5.0
+VISITS_PER_MINUTE = 3.0
+"""Often enough that a minute shows something, seldom enough that most frames show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def from_scenes(count: int, minutes: float, truth_folder: Path, *, seed: int) ->
             "view": view,
             "fps": SCENE_FPS,
             "minutes": minutes,
+            "visits_per_minute": VISITS_PER_MINUTE,
             "width": SCENE_SIZE[0],
             "height": SCENE_SIZE[1],
             "truth": str(truth),

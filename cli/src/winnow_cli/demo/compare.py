@@ -16,12 +16,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Events are spans of frame indices, first and last. `uniform_*`: events caught over the offsets."""
+    """Events are spans of frame indices, first and last.
+
+    `showing` of the `kept` frames lie in an event. `uniform_*`: the same of as many frames taken evenly, over the
+    offsets.
+    """
 
     camera_id: str
     events: list[Span]
     kept: int
     caught: int
+    showing: int
+    uniform_showing_mean: float
     uniform_mean: float
     uniform_least: int
     uniform_most: int
@@ -30,9 +36,18 @@ class Comparison:
 
 def compare(camera_id: str, events: list[Span], kept: list[int], frames: int) -> Comparison:
     """Events with at least one of the frames `kept`, and with one of as many taken evenly from 20 starts."""
-    uniform = [_caught(events, _uniform(len(kept), frames, offset)) for offset in range(OFFSETS)]
+    evenly = [_uniform(len(kept), frames, offset) for offset in range(OFFSETS)]
+    uniform = [_caught(events, indices) for indices in evenly]
     return Comparison(
-        camera_id, events, len(kept), _caught(events, kept), sum(uniform) / OFFSETS, min(uniform), max(uniform)
+        camera_id,
+        events,
+        kept=len(kept),
+        caught=_caught(events, kept),
+        showing=_showing(events, kept),
+        uniform_showing_mean=sum(_showing(events, indices) for indices in evenly) / OFFSETS,
+        uniform_mean=sum(uniform) / OFFSETS,
+        uniform_least=min(uniform),
+        uniform_most=max(uniform),
     )
 
 
@@ -66,3 +81,7 @@ def _uniform(count: int, frames: int, offset: int) -> list[int]:
 
 def _caught(events: list[Span], indices: list[int]) -> int:
     return sum(any(first <= index <= last for index in indices) for first, last in events)
+
+
+def _showing(events: list[Span], indices: list[int]) -> int:
+    return sum(any(first <= index <= last for first, last in events) for index in indices)

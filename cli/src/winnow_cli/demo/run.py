@@ -45,11 +45,12 @@ SETTLE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What a demo led to. `result` is the object that `--json` prints."""
+    """What a demo led to. `result` is the object that `--json` prints, `example` the id of a kept frame."""
 
     result: dict[str, Any]
     comparisons: list[Comparison]
     problems: list[str]
+    example: str | None
 
 
 def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: float) -> Demo:
@@ -59,7 +60,7 @@ def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: 
     _describe(settings, cameras)
     watch = Watch(settings, began_s)
     try:
-        _until_played(stack, _start(stack, cameras), cameras, watch, console)
+        _until_played(stack, _start(stack, cameras, console), cameras, watch, console)
         published = _acknowledged(stack.run.log(INGEST))
         balance = _settled(_balance)
     finally:
@@ -73,7 +74,7 @@ def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: 
     problems = list(balance["problems"])
     if published != balance["frames"]:
         problems.append(f"the broker acknowledged {published} frames to ingest, the balance has {balance['frames']}")
-    return Demo(result, _comparisons(cameras, watch), problems)
+    return Demo(result, _comparisons(cameras, watch), problems, watch.last_novel)
 
 
 KEYS = (
@@ -106,9 +107,9 @@ def _describe(settings: KafkaSettings, cameras: list[DemoCamera]) -> None:
     publisher.flush()
 
 
-def _start(stack: Stack, cameras: list[DemoCamera]) -> int:
+def _start(stack: Stack, cameras: list[DemoCamera], console: Console) -> int:
     """Starts ingest and the services, which find its first frames on the broker; returns ingest's health port."""
-    port = free_port()
+    port, began_s = free_port(), time.monotonic()
     env = {
         **stack.env,
         "WINNOW_HEALTH_PORT": str(port),
@@ -121,6 +122,7 @@ def _start(stack: Stack, cameras: list[DemoCamera]) -> int:
         stack.add(spec, wait=False)
     for spec in specs:
         stack.wait_ready(spec.name)
+        console.print(f"  {spec.name} ready after {time.monotonic() - began_s:.1f} s")
     return port
 
 

@@ -45,6 +45,7 @@ class Watch:
     def __init__(self, settings: KafkaSettings, began_s: float) -> None:
         self.cameras: dict[str, CameraTally] = defaultdict(CameraTally)
         self.first_kept_s: float | None = None
+        self.last_novel: str | None = None
         self._began_s = began_s
         self._topic = settings.names.verdicts
         self._codec = Codec(settings.registry_url)
@@ -78,5 +79,7 @@ class Watch:
             verdict = self._codec.decode(self._topic, Verdict, record_of(message).value)
             if verdict.outcome is Outcome.KEPT and self.first_kept_s is None:
                 self.first_kept_s = time.monotonic() - self._began_s
+            if verdict.outcome is Outcome.KEPT and verdict.reason != "control":
+                self.last_novel = verdict.frame_id
             self.cameras[verdict.camera_id or "(unknown)"].add(verdict)
         self._consumer.close()
