@@ -131,9 +131,9 @@ def select(
         limits = near_duplicate_thresholds(floor)
         for area, probe in placed.get(index, ()):
             run.probed.setdefault(area, []).append(
-                not _is_duplicate(ring.nearest(probe, limits.cosine), limits)
+                not _is_duplicate(ring.nearest(probe, limits.cosine, limits.residual), limits)
             )
-        match = ring.nearest(signature, limits.cosine)
+        match = ring.nearest(signature, limits.cosine, limits.residual)
         duplicate = _is_duplicate(match, limits)
         if match is not None:
             floor = update_noise_floor(floor, residual=match.fit.block_residual, cosine=match.cosine)

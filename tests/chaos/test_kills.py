@@ -61,7 +61,7 @@ def state(world: World) -> dict[tuple[int, str], SelectorState]:
     """The last record of each key of the cameras' state."""
     latest = {}
     for record in world.records(world.names.state):
-        found = world.codec.decode(record.topic, SelectorState, record.value)
+        found = world.codec.decode(SelectorState, record.value)
         if found.camera_id is not None:
             latest[record.partition, found.key] = found
     return latest

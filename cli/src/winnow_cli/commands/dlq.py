@@ -152,7 +152,7 @@ def _decoded(settings: KafkaSettings, record: Record) -> tuple[str | None, str]:
     if kind is None:
         return None, f"{own or 'its topic'} has no schema"
     try:
-        event = Codec(settings.registry_url).decode(own, getattr(events, kind), record.value)
+        event: object = Codec(settings.registry_url).decode(getattr(events, kind), record.value)
     except PoisonRecord as error:
         return None, str(error)
     return json.dumps(_shortened(to_record(event)), default=str), ""

@@ -76,7 +76,7 @@ class Watch:
             message = self._consumer.poll(0.1)
             if message is None or message.error() is not None:
                 continue
-            verdict = self._codec.decode(self._topic, Verdict, record_of(message).value)
+            verdict = self._codec.decode(Verdict, record_of(message).value)
             if verdict.outcome is Outcome.KEPT and self.first_kept_s is None:
                 self.first_kept_s = time.monotonic() - self._began_s
             if verdict.outcome is Outcome.KEPT and verdict.reason != "control":

@@ -26,7 +26,7 @@ def reset_offset(settings: KafkaSettings, partition: int) -> int:
     names, codec, cursor = settings.names, Codec(settings.registry_url), None
     for record in read_to_end(settings, names.state, partition, client_id="winnow-offsets"):
         if record.key == CURSOR:
-            found = codec.decode(names.state, SelectorState, record.value).cursor
+            found = codec.decode(SelectorState, record.value).cursor
             cursor = found.next_offset if found is not None else cursor
     if cursor is None:
         raise Refused(f"{names.state}, partition {partition}: there is no cursor; nothing was changed")

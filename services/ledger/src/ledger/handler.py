@@ -99,7 +99,7 @@ class LedgerHandler:
             if record.value is None or not concerns_input(record.key):
                 continue
             try:
-                state = self._codec.decode(self._state, SelectorState, record.value)
+                state = self._codec.decode(SelectorState, record.value)
             except PoisonRecord as error:
                 log.error("state record not understood, and skipped", position=record.position, error=str(error))
                 continue
@@ -152,7 +152,7 @@ class LedgerHandler:
         verdicts, poison = [], []
         for record in records:
             try:
-                verdict = self._codec.decode(self._verdicts, Verdict, record.value)
+                verdict = self._codec.decode(Verdict, record.value)
             except PoisonRecord as error:
                 poison.append((record, error))
             else:

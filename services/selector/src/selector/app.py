@@ -62,4 +62,4 @@ def warm_up() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (480, 640), dtype=np.uint8)
     signature = extract(cv2.imencode(".jpg", picture)[1].tobytes(), ExtractionLimits())
     assert isinstance(signature, Signature)
-    Ring().put("warm-up", 0, signature).nearest(signature, 1.0)
+    Ring().put("warm-up", 0, signature).nearest(signature, 1.0, 255.0)

@@ -82,7 +82,7 @@ class StoreHandler:
 
     def _put(self, record: Record) -> StoredFrame | PoisonRecord:
         try:
-            frame = self._codec.decode(self._selected, SelectedFrame, record.value)
+            frame = self._codec.decode(SelectedFrame, record.value)
             check(frame)
             data = frame.image if isinstance(frame.image, bytes) else self._references.fetch(frame.image)
             image = image_of(data)

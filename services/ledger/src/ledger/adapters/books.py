@@ -53,11 +53,11 @@ def read_books(names: Names, topics: Topics, codec: Codec, database: Database) -
     positions, books = asked(database, read)
     for record in topics.tail(names.verdicts, _next(positions, names.verdicts)):
         try:
-            books.tail.append(Row(record.partition, record.offset, codec.decode(names.verdicts, Verdict, record.value)))
+            books.tail.append(Row(record.partition, record.offset, codec.decode(Verdict, record.value)))
         except PoisonRecord:
             continue  # its frame shows as one without a verdict
     for record in topics.tail(names.state, _next(positions, names.state)):
-        _take_state(books, record, codec, names)
+        _take_state(books, record, codec)
     return books
 
 
@@ -65,10 +65,10 @@ def _next(positions: dict[tuple[str, int], Position], topic: str) -> dict[int, i
     return {partition: position.next_offset for (of, partition), position in positions.items() if of == topic}
 
 
-def _take_state(books: Books, record: Record, codec: Codec, names: Names) -> None:
+def _take_state(books: Books, record: Record, codec: Codec) -> None:
     if record.value is None or not concerns_input(record.key):
         return
-    state = codec.decode(names.state, SelectorState, record.value)
+    state = codec.decode(SelectorState, record.value)
     known = books.inputs.get(record.partition, Input())
     if state.start is not None:
         books.inputs[record.partition] = Input(state.start.offset, known.cursor)

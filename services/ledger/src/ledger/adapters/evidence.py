@@ -153,7 +153,7 @@ def _in_flight(topics: Topics, codec: Codec, names: Names, stored_up_to: dict[in
         place = source_of(record)
         if place is None:
             try:
-                source = codec.decode(names.selected, SelectedFrame, record.value).source
+                source = codec.decode(SelectedFrame, record.value).source
             except PoisonRecord:
                 continue  # the store will bury it; which frame it is about, nobody knows
             place = Place(source.partition, source.offset)

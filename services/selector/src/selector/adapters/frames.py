@@ -33,7 +33,7 @@ class Extracted:
 def extract_record(record: Record, codec: Codec, limits: ExtractionLimits) -> Extracted:
     """Decodes a record of the frames topic and the picture in it. Raises `DependencyDown` (registry)."""
     try:
-        frame = codec.decode(record.topic, Frame, record.value)
+        frame = codec.decode(Frame, record.value)
     except PoisonRecord as error:
         return Extracted(None, refused=NOT_AVRO, detail=str(error), size_bytes=len(record.value or b""))
     frame_id = frame.frame_id or frame_id_of_capture(frame.camera_id, frame.captured_at, frame.sequence)

@@ -43,10 +43,10 @@ class Policies:
     def _apply(self, record: Record) -> None:
         try:
             if record.topic == self._names.policies:
-                policy = self._codec.decode(record.topic, SelectionPolicy, record.value)
+                policy = self._codec.decode(SelectionPolicy, record.value)
                 self._book.set_policy((record.key or b"").decode(errors="replace"), record.offset, policy)
             else:
-                self._book.set_camera(record.offset, self._codec.decode(record.topic, Camera, record.value))
+                self._book.set_camera(record.offset, self._codec.decode(Camera, record.value))
         except (PoisonRecord, Refused) as error:
             metrics.policy_errors.inc()
             log.error("ignored; what was in force stays in force", record=record.position, reason=str(error))

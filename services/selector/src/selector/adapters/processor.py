@@ -64,7 +64,7 @@ class FrameProcessor:
 
     def _decoded(self, records: Iterable[Record]) -> Iterator[SelectorState]:
         for record in records:
-            yield self._codec.decode(self._names.state, SelectorState, record.value)
+            yield self._codec.decode(SelectorState, record.value)
 
     def cursor(self, next_offset: int) -> Output:
         return self._state_output(SelectorState(cursor=Cursor(next_offset)))

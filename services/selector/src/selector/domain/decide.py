@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from selector.domain import sampling
-from selector.domain.budget import heartbeat_interval_ms, refill, spacing_ms
-from selector.domain.noise import NearDuplicateThresholds, near_duplicate_thresholds, update_noise_floor
+from selector.domain.budget import Bucket, heartbeat_interval_ms, refill, spacing_ms
+from selector.domain.noise import NearDuplicateThresholds, NoiseFloor, near_duplicate_thresholds, update_noise_floor
 from selector.domain.policy import PolicyInForce
 from selector.domain.ring import Match
 from selector.domain.signature import SIGNATURE_VERSION, Signature
 from selector.domain.state import CameraState
 from winnow.clock import to_ms
-from winnow.events import Nearest, Outcome, RuleOutcome, Source, Verdict
+from winnow.events import Nearest, Outcome, RuleOutcome, SelectionPolicy, Source, Verdict
 
 OLDEST = timedelta(days=30)
 NEWEST = timedelta(minutes=5)
@@ -74,50 +75,61 @@ def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> t
     low_hash = frame.content_hash & (2**64 - 1)
     contents = state.seen.contents_of(frame.frame_id)
     flags = (["clock_skew"] if skewed else []) + (["id_reused"] if contents and low_hash not in contents else [])
-    verdict = _undecided(frame, policy, moment)
     if low_hash in contents:
-        return replace(verdict, outcome=Outcome.REDELIVERED, reason="redelivered", flags=tuple(flags)), state
+        return _verdict(frame, policy, moment, flags, outcome=Outcome.REDELIVERED, reason="redelivered"), state
     seen = state.seen.add(frame.frame_id, low_hash)
     if frame.signature is None:
-        verdict = replace(verdict, reason="undecodable", detail=frame.unreadable, flags=tuple(flags))
-        return verdict, replace(state, seen=seen, frames=state.frames + 1)
-    before = replace(
-        state,
-        seen=seen,
-        frames=state.frames + 1,
-        bucket=refill(state.bucket, per_hour=policy.policy.kept_per_hour, burst=policy.policy.burst, now_ms=event_ms),
-    )
-    ruling = _rule(before, frame.signature, state.seen.id_of(low_hash), policy, event_ms)
+        unreadable = {"outcome": Outcome.UNREADABLE, "reason": "undecodable", "detail": frame.unreadable}
+        return _verdict(frame, policy, moment, flags, **unreadable), replace(state, seen=seen, frames=state.frames + 1)
+    budget = policy.policy
+    bucket = refill(state.bucket, per_hour=budget.kept_per_hour, burst=budget.burst, now_ms=event_ms)
+    identical_to = state.seen.id_of(low_hash)
+    if identical_to is not None:
+        ruling = _Ruling("identical_bytes", identical_to=identical_to)
+    else:
+        ruling = _compare(state, bucket, frame.signature, budget, event_ms)
     control = sampling.serves_control(
-        policy.sampling_key, frame.camera_id, policy.policy.control_every_s, state.last_event_ms, event_ms
+        policy.sampling_key, frame.camera_id, budget.control_every_s, state.last_event_ms, event_ms
     )
-    after = _learn(before, frame, ruling, event_ms, control=control)
+    signals = _signals(frame.signature, ruling, bucket)
     if ruling.thresholds is not None and ruling.thresholds.warm_up:
         flags.append("warm_up")
-    signals = _signals(frame.signature, ruling, before)
     if control:
         flags.append("control")
         signals["control_weight_s"] = (event_ms - (state.last_event_ms or event_ms)) / 1000
-    rules = RuleOutcome("kept" if ruling.kept else "rejected", ruling.reason)
-    return (
-        replace(
-            verdict,
-            outcome=Outcome.KEPT if control or ruling.kept else Outcome.REJECTED,
-            reason="control" if control else ruling.reason,
-            rules=rules if control else None,
-            flags=tuple(flags),
-            signals=signals,
-            thresholds=_thresholds(ruling),
-            nearest=_nearest(ruling),
-            signature=frame.signature.to_bytes(),
-            signature_version=SIGNATURE_VERSION,
-        ),
-        after,
+    verdict = _verdict(
+        frame,
+        policy,
+        moment,
+        flags,
+        outcome=Outcome.KEPT if control or ruling.kept else Outcome.REJECTED,
+        reason="control" if control else ruling.reason,
+        rules=RuleOutcome("kept" if ruling.kept else "rejected", ruling.reason) if control else None,
+        signals=signals,
+        thresholds=_thresholds(ruling),
+        nearest=_nearest(ruling),
+        signature=frame.signature.to_bytes(),
+        signature_version=SIGNATURE_VERSION,
     )
+    # A control frame is outside the budget and never in the ring: the rules may keep the next one like it.
+    kept = ruling.kept and not control
+    after = CameraState(
+        camera_id=state.camera_id,
+        frames=state.frames + 1,
+        last_event_ms=event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms),
+        last_kept_ms=event_ms if kept else state.last_kept_ms,
+        bucket=bucket._replace(tokens=bucket.tokens - 1.0) if kept else bucket,
+        noise=_noise(state.noise, ruling),
+        ring=state.ring.put(frame.frame_id, event_ms, frame.signature) if kept else state.ring,
+        seen=seen,
+    )
+    return verdict, after
 
 
-def _undecided(frame: ObservedFrame, policy: PolicyInForce, moment: datetime) -> Verdict:
-    """What every verdict of this frame has in common; the outcome is still that of a frame that cannot be read."""
+def _verdict(
+    frame: ObservedFrame, policy: PolicyInForce, moment: datetime, flags: list[str], **decided: Any
+) -> Verdict:
+    """The verdict with what every one of this frame has in common."""
     return Verdict(
         camera_id=frame.camera_id,
         frame_id=frame.frame_id,
@@ -125,32 +137,29 @@ def _undecided(frame: ObservedFrame, policy: PolicyInForce, moment: datetime) ->
         broker_time=frame.broker_time,
         captured_at=frame.captured_at,
         event_time=moment,
-        outcome=Outcome.UNREADABLE,
-        reason="",
         decided_at=frame.decided_at,
+        flags=tuple(flags),
         block=sampling.block(policy.sampling_key, policy.scene, policy.policy.split_block_s, to_ms(moment)),
         policy_version=policy.version,
         camera_version=policy.camera_version,
         effort=FULL,
         content_hash=f"{frame.content_hash:032x}",
         size_bytes=frame.size_bytes,
+        **decided,
     )
 
 
-def _rule(
-    state: CameraState, signature: Signature, identical_to: str | None, policy: PolicyInForce, event_ms: int
+def _compare(
+    state: CameraState, bucket: Bucket, signature: Signature, budget: SelectionPolicy, event_ms: int
 ) -> _Ruling:
-    if identical_to is not None:
-        return _Ruling("identical_bytes", identical_to=identical_to)
     thresholds = near_duplicate_thresholds(state.noise)
-    match = state.ring.nearest(signature, thresholds.cosine)
+    match = state.ring.nearest(signature, thresholds.cosine, thresholds.residual)
     duplicate = (
         match is not None and match.cosine <= thresholds.cosine and match.fit.block_residual <= thresholds.residual
     )
-    budget = policy.policy
-    least_ms = spacing_ms(state.bucket, per_hour=budget.kept_per_hour, burst=budget.burst)
+    least_ms = spacing_ms(bucket, per_hour=budget.kept_per_hour, burst=budget.burst)
     since_kept_ms = None if state.last_kept_ms is None else event_ms - state.last_kept_ms
-    funded = state.bucket.tokens >= 1.0 and (since_kept_ms is None or abs(since_kept_ms) >= least_ms)
+    funded = bucket.tokens >= 1.0 and (since_kept_ms is None or abs(since_kept_ms) >= least_ms)
     if not duplicate:
         reason = "novel" if funded else "over_budget"
     else:
@@ -160,28 +169,17 @@ def _rule(
     return _Ruling(reason, match, None, thresholds, since_kept_ms, least_ms)
 
 
-def _learn(state: CameraState, frame: ObservedFrame, ruling: _Ruling, event_ms: int, *, control: bool) -> CameraState:
-    """What the frame leaves behind. A control frame is outside the budget and never in the ring."""
-    assert frame.signature is not None
-    if ruling.match is not None:
-        noise = update_noise_floor(state.noise, residual=ruling.match.fit.block_residual, cosine=ruling.match.cosine)
-        state = replace(state, noise=noise)
-    if ruling.kept and not control:
-        state = replace(
-            state,
-            ring=state.ring.put(frame.frame_id, event_ms, frame.signature),
-            bucket=state.bucket._replace(tokens=state.bucket.tokens - 1.0),
-            last_kept_ms=event_ms,
-        )
-    last_ms = event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms)
-    return replace(state, last_event_ms=last_ms)
+def _noise(floor: NoiseFloor, ruling: _Ruling) -> NoiseFloor:
+    if ruling.match is None:
+        return floor
+    return update_noise_floor(floor, residual=ruling.match.fit.block_residual, cosine=ruling.match.cosine)
 
 
-def _signals(signature: Signature, ruling: _Ruling, state: CameraState) -> dict[str, float]:
+def _signals(signature: Signature, ruling: _Ruling, bucket: Bucket) -> dict[str, float]:
     signals = {
         "mean_log_luma": signature.mean_log_luma,
         "saturated_share": signature.saturated_share,
-        "tokens": state.bucket.tokens,
+        "tokens": bucket.tokens,
     }
     if ruling.since_kept_ms is not None:
         signals["since_kept_s"] = ruling.since_kept_ms / 1000

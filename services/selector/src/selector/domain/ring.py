@@ -47,10 +47,10 @@ class Ring:
     kept: tuple[Kept, ...] = ()
     descriptors: npt.NDArray[np.float32] = field(default_factory=_no_descriptors)
 
-    def nearest(self, signature: Signature, max_cosine: float) -> Match | None:
-        """The kept frame with the least residual after the fit, among the four nearest by cosine.
+    def nearest(self, signature: Signature, max_cosine: float, max_residual: float) -> Match | None:
+        """The first of the four kept frames nearest by cosine that is within both limits, else that of least residual.
 
-        Only frames within `max_cosine` are fitted, and the nearest by cosine always. None where nothing was kept yet.
+        Beside the nearest by cosine, only frames within `max_cosine` are fitted. None where nothing was kept yet.
         """
         if not self.kept:
             return None
@@ -64,6 +64,8 @@ class Ring:
             fit = fit_grids(signature.luma, self.kept[place].luma)
             if best is None or fit.block_residual < best.fit.block_residual:
                 best = Match(self.kept[place].frame_id, cosine, fit)
+            if fit.block_residual <= max_residual:
+                break
         return best
 
     def put(self, frame_id: str, event_ms: int, signature: Signature) -> Ring:

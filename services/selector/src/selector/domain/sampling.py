@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 TRAIN, TEST = "train", "test"
 BLOCKS_PER_DRAW = 5
 
 
+@lru_cache(maxsize=16_384)  # a block's and a slot's draw is asked for with every frame in it
 def draw(key: bytes, *parts: str | int) -> float:
     """A number in [0, 1), uniform over keys: keyed BLAKE2b of the parts."""
     text = "\x1f".join(str(part) for part in parts).encode()
