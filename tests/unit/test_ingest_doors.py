@@ -19,6 +19,8 @@ from tests.support.world import eventually
 
 from ingest.adapters.child import FrameChild, SourceFailed
 from ingest.adapters.doors import NotTaken, open_door
+from ingest.adapters.video_child import jpeg
+from ingest.domain.picture import INLINE_LIMIT_BYTES, refusal
 from ingest.domain.source import Source
 from winnow.errors import Refused
 from winnow.events import Frame
@@ -170,6 +172,15 @@ def test_a_video_gives_each_frame_once_with_its_time(video: Path) -> None:
 def test_without_a_start_a_video_ends_now(video: Path) -> None:
     last = frames(video)[-1].captured_at
     assert abs((datetime.now(UTC) - last).total_seconds()) < 10
+
+
+def test_a_frame_of_a_video_that_would_be_too_large_is_encoded_smaller() -> None:
+    grain = np.random.default_rng(1).normal(128, 12, (2160, 3840, 3)).clip(0, 255).astype(np.uint8)
+    large = cv2.imencode(".jpg", grain, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    assert len(large) > INLINE_LIMIT_BYTES, "the test is about something"
+    found = jpeg(grain)
+    assert found is not None
+    assert refusal(found, len(found)) is None
 
 
 @pytest.mark.parametrize(("minutes", "count"), [(0.01, 6), (1 / 60, 10), (5, 20)])

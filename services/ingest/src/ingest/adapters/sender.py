@@ -9,9 +9,6 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import KafkaError, Message, Producer
 
-# The module that its client library found: httpx or httpx2. Its errors are neither OSError nor the registry's own.
-from confluent_kafka.schema_registry.common._httpx_compat import httpx
-
 from winnow import metrics
 from winnow.codec import Codec
 from winnow.errors import DependencyDown
@@ -99,7 +96,7 @@ class Sender:
         while not self._stop.is_set():
             try:
                 return self._codec.encode(self._topic, frame)
-            except (DependencyDown, httpx.TransportError) as error:
+            except DependencyDown as error:
                 metrics.dependency_down.labels("schema registry").inc()
                 log.warning(
                     "waiting for the schema registry; nothing is lost",
