@@ -31,8 +31,12 @@ PATIENCE_S = 120.0
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home that shares the downloads; nothing runs in it any more at the end."""
+    """A home that shares the downloads and has data of `winnow up` and of an earlier demo; empty of processes after."""
     home = Home(tmp_path_factory.mktemp("a home"), Home.default().cache)
+    (home.path / "messages").touch()
+    for run in ("up", "demo"):
+        (home.run(run).data / "objects").mkdir(parents=True)
+        (home.run(run).data / "objects" / "left").write_text(run)
     yield home
     if running_run(home) is not None:
         winnow(home, "down")
@@ -88,10 +92,7 @@ def assert_identities(result: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def kept(home: Home) -> dict[str, Any]:
-    """The result of a demo that is left running, in a home that has data of `winnow up` and of an earlier demo."""
-    for run in ("up", "demo"):
-        (home.run(run).data / "objects").mkdir(parents=True)
-        (home.run(run).data / "objects" / "left").write_text(run)
+    """The result of a demo that is left running."""
     code, out = winnow(home, "demo", "--cameras", "2", "--minutes", "0.3", "--keep", "--json")
     assert code == 0, messages(home)
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
@@ -178,13 +179,15 @@ def test_down_ends_it_and_leaves_no_process(home: Home, kept: dict[str, Any]) ->
 
 def playing(home: Home) -> subprocess.Popen[str]:
     """A demo whose cameras play, and will for long."""
+    told = len(messages(home))
     command = start(home, "demo", "--cameras", "1", "--minutes", "9", "--json")
 
     def plays() -> bool:
         assert command.poll() is None, messages(home)
-        return any("winnow_scenes.player" in process.cmdline() for process in processes_of(home))
+        return "ledger ready" in messages(home)[told:]
 
-    eventually(plays, what="a camera plays")
+    eventually(plays, what="the services are ready")
+    eventually(lambda: any("winnow_scenes.player" in process.cmdline() for process in processes_of(home)))
     return command
 
 
@@ -210,4 +213,5 @@ def test_the_next_demo_begins_anew_and_ends_by_itself(home: Home) -> None:
     assert_identities(result)
     assert (result["cameras"], result["frames"]) == (1, 30)
     assert not processes_of(home)
+    assert not (home.run("demo").data / "objects" / "left").exists()
     assert (home.run("up").data / "objects" / "left").read_text() == "up"
