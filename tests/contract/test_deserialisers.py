@@ -72,7 +72,7 @@ def filled(world):
 
 
 def readable(topic, world, kind):
-    return [world.codec.decode(topic, kind, r.value) for r in world.records(topic) if r.value != NOT_AVRO]
+    return [world.codec.decode(kind, r.value) for r in world.records(topic) if r.value != NOT_AVRO]
 
 
 def test_standard_deserialisers_read_every_topic(filled):

@@ -35,9 +35,7 @@ def assert_exactly_once(world, found):
     assert rows(world, "SELECT sum(rows) AS n FROM ledger_files")[0]["n"] == found.frames
     totals = rows(world, "SELECT sum(value::int) AS n FROM camera_status, jsonb_each_text(counts)")
     assert totals[0]["n"] == found.frames
-    newest = {
-        r.key.decode(): world.codec.decode(r.topic, StoredImage, r.value) for r in world.records(world.names.images)
-    }
+    newest = {r.key.decode(): world.codec.decode(StoredImage, r.value) for r in world.records(world.names.images)}
     assert sum(len(image.frames) for image in newest.values()) == found.stored
 
 

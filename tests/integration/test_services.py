@@ -226,9 +226,7 @@ def test_store_and_ledger_measure_themselves(world):
     world.publish(frames)
     eventually(lambda: sum(samples(writing, "winnow_ledger_rows_total").values()) == 20, what="rows in the ledger")
     verdicts = [
-        world.codec.decode(r.topic, Verdict, r.value)
-        for r in world.records(world.names.verdicts)
-        if r.value != b"not avro"
+        world.codec.decode(Verdict, r.value) for r in world.records(world.names.verdicts) if r.value != b"not avro"
     ]
     kept = sum(v.outcome is Outcome.KEPT for v in verdicts)
     eventually(lambda: samples(storing, "winnow_kept_frames_stored_total") == {"": kept}, what="kept frames stored")

@@ -25,9 +25,7 @@ def source(world, offset):
 
 
 def newest_events(world):
-    return {
-        r.key.decode(): world.codec.decode(r.topic, StoredImage, r.value) for r in world.records(world.names.images)
-    }
+    return {r.key.decode(): world.codec.decode(StoredImage, r.value) for r in world.records(world.names.images)}
 
 
 def test_a_selected_frame_becomes_an_object_two_rows_and_an_event(world, handler):
@@ -42,7 +40,7 @@ def test_a_selected_frame_becomes_an_object_two_rows_and_an_event(world, handler
     (kept,) = rows(world, "SELECT * FROM kept_frames")
     assert (kept["source_partition"], kept["source_offset"], kept["flags"]) == (0, 7, ["control"])
     (record,) = world.records(world.names.images)
-    event = world.codec.decode(record.topic, StoredImage, record.value)
+    event = world.codec.decode(StoredImage, record.value)
     assert record.key.decode() == event.image_id == image_id
     assert [f.source for f in event.frames] == [frame.source]
     headers = dict(record.headers)
@@ -86,7 +84,7 @@ def test_a_member_that_slept_cannot_leave_an_older_list_as_the_newest(world, han
 
         handler._announcer.announce = asleep_before_the_event
         handler.handle(sleeper_batch)
-    lists = [len(world.codec.decode(r.topic, StoredImage, r.value).frames) for r in world.records(world.names.images)]
+    lists = [len(world.codec.decode(StoredImage, r.value).frames) for r in world.records(world.names.images)]
     assert 1 in lists, "the older list was published: else this test shows nothing"
     assert lists[-1] == 2
     ids = [dict(r.headers)["ce_id"] for r in world.records(world.names.images)]

@@ -106,7 +106,7 @@ class Servers:
 
     def policies(self):
         return [
-            (record.key, self.world.codec.decode(record.topic, SelectionPolicy, record.value))
+            (record.key, self.world.codec.decode(SelectionPolicy, record.value))
             for record in self.world.records(self.world.names.policies)
         ]
 

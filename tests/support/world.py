@@ -177,7 +177,7 @@ class World:
 
     def events(self, topic: str, kind: type[ResultT]) -> list[ResultT]:
         """All committed events of a topic."""
-        return [self.codec.decode(topic, kind, record.value) for record in self.records(topic)]
+        return [self.codec.decode(kind, record.value) for record in self.records(topic)]
 
     def close(self) -> None:
         for service in self.services:

@@ -93,8 +93,8 @@ def incompatibilities(old: str, new: str) -> list[str]:
             avro.schema.parse(reader), avro.schema.parse(writer)
         )
         if result.compatibility is not SchemaCompatibilityType.compatible:
-            for message, place in zip(sorted(result.messages), sorted(result.locations), strict=False):
-                found.append(f"{_field(place, reader)} ({reading}: {message})")
+            fields = sorted({_field(place, reader) for place in result.locations if place != "/"}) or ["the record"]
+            found.append(f"{', '.join(fields)} ({reading}: {'; '.join(sorted(result.messages))})")
     return found
 
 

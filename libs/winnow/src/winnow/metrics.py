@@ -7,7 +7,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 records = Counter("winnow_records", "Records read and handled to the end.", ["topic"])
 time_lag = Gauge(
     "winnow_time_lag_seconds",
-    "Now minus the broker's time of the last record handled; 0 when all is read. Grows while nothing is handled.",
+    "Now minus the broker's time of the oldest record at hand; 0 when all is handled. Grows while it is not.",
     ["topic"],
 )
 dead_letters = Counter("winnow_dead_letters", "Records sent to the dead letters.", ["topic", "service"])

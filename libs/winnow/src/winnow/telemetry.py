@@ -12,6 +12,7 @@ def configure_logging(service: str) -> None:
     """One JSON object a line on stderr: `time`, `level`, `service`, `event` and what the caller binds."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        lambda _, __, event: {"service": service, **event},  # a bound context would not reach other threads
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
@@ -22,13 +23,11 @@ def configure_logging(service: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(service=service)
-    # Libraries log through the standard library: the same form for them. Their threads have no bound context.
-    libraries = [*shared, lambda _, __, event: event | {"service": service}]
+    # Libraries log through the standard library: the same form for them.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=libraries,
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),

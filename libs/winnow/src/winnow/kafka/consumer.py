@@ -10,10 +10,10 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from winnow import metrics
-from winnow.clock import now
 from winnow.errors import DependencyDown
 from winnow.health import Health
 from winnow.kafka import config
+from winnow.kafka.lag import TimeLag
 from winnow.kafka.record import Record, record_of
 from winnow.settings import KafkaSettings
 
@@ -57,6 +57,7 @@ class ConsumerLoop:
         self._batch_max = batch_max
         self._linger_s = linger_s
         self._consumer = Consumer(config.consumer(settings, group, client_id=client_id))
+        self._lags = {topic: TimeLag(topic) for topic in topics}
         self._owned: set[Partition] = set()
         self._waiting = False
         self._stash: list[Message] = []
@@ -88,11 +89,12 @@ class ConsumerLoop:
             self._health.beat()
             if first is None:
                 if not messages:
-                    for topic in self._topics:
-                        metrics.time_lag.labels(topic).set(0)
+                    for lag in self._lags.values():
+                        lag.caught_up()
                     break
                 continue
             if not messages:
+                self._lags[str(first.topic())].at(first)
                 deadline = time.monotonic() + self._linger_s
             # poll, then consume without a time-out: consume(n, t) waits for all n or the whole time.
             messages += [first, *self._consumer.consume(self._batch_max - len(messages) - 1 or 1, 0)]
@@ -153,8 +155,6 @@ class ConsumerLoop:
         for record in batch:
             ends[record.topic, record.partition] = record
             metrics.records.labels(record.topic).inc()
-        for (topic, _), record in ends.items():
-            metrics.time_lag.labels(topic).set(max(0.0, (now() - record.timestamp).total_seconds()))
         offsets = [TopicPartition(t, p, r.offset + 1) for (t, p), r in ends.items() if (t, p) in self._owned]
         while offsets:
             try:

@@ -17,11 +17,11 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from winnow import metrics
-from winnow.clock import now
 from winnow.errors import DependencyDown
 from winnow.health import Health
 from winnow.kafka import config
 from winnow.kafka.assignment import Assignment, Owned
+from winnow.kafka.lag import TimeLag
 from winnow.kafka.record import Record, record_of
 from winnow.settings import KafkaSettings
 
@@ -32,6 +32,7 @@ ExtractT = TypeVar("ExtractT")
 
 POLL_S = 0.1
 RETRY_S = 0.05
+INIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                 "queued.max.messages.kbytes": 65_536,
             }
         )
+        self._lag = TimeLag(settings.topic)
         self._assignment: Assignment[StateT] = Assignment(processor, settings, kafka, self._consumer)
 
     def run(self, stop: threading.Event) -> None:
@@ -124,7 +126,8 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
         Raises `StateMismatch`, and `KafkaException` for fatal errors: the process must end and start anew.
         """
         # Aborts what a dead process of this instance left open, so that readers are not held until its time-out.
-        self._retrying(self._producer.init_transactions)
+        if not self._initialised(stop):
+            return
         while (missing := self._processor.waits_for()) and not stop.is_set():
             self._health.not_ready(missing)
             self._health.beat()
@@ -139,6 +142,19 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
             self._assignment.close()
             self._consumer.close()
             self._threads.shutdown(cancel_futures=True)
+
+    def _initialised(self, stop: threading.Event) -> bool:
+        self._health.not_ready("waiting for the broker")
+        while not stop.is_set():
+            try:
+                self._producer.init_transactions(INIT_S)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                self._health.beat()
+            else:
+                return True
+        return False
 
     def _turn(self, stop: threading.Event) -> None:
         self._health.beat()
@@ -169,6 +185,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                 if first is None:
                     break
                 if not batch:
+                    self._lag.at(first)
                     deadline = time.monotonic() + self._settings.linger_s
                 # poll, then consume without a time-out: consume(n, t) waits for all n or the whole time.
                 room = self._settings.batch_max - len(batch) - 1
@@ -180,7 +197,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                 if rebalances != self._assignment.rebalances or time.monotonic() >= deadline:
                     break
         if not batch and self._assignment.joined:
-            metrics.time_lag.labels(self._settings.topic).set(0)
+            self._lag.caught_up()
         return [(record, future) for record, future in batch if self._assignment.expects(record)]
 
     def _readable(self, message: Message) -> Record | None:
@@ -225,9 +242,6 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
             self._assignment.advance(partition, owned, decision.state, next_offset)
             decision.committed()
         metrics.records.labels(self._settings.topic).inc(len(extracted))
-        if extracted:
-            lag_s = (now() - extracted[-1][0].timestamp).total_seconds()
-            metrics.time_lag.labels(self._settings.topic).set(max(0.0, lag_s))
 
     def _extracted(
         self, batch: list[tuple[Record, Future[ExtractT]]], stop: threading.Event
