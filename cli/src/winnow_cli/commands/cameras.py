@@ -43,15 +43,16 @@ def show_cameras(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"cameras": [_plain(one) for one in lines]}))
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(lines)} cameras", title_justify="left")
-    table.add_column("camera")
-    table.add_column("state")
-    for column in ("last frame", "frames/s", "kept", "rejected", "unreadable", "redelivered"):
-        table.add_column(column, justify="right")
-    table.add_column("last verdict")
+    table = Table(title=f"{len(lines)} cameras", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("camera", overflow="fold", min_width=6)
+    table.add_column("state", no_wrap=True)
+    for column in ("last frame", "per s", "kept", "rejected", "unread.", "redeliv."):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("last verdict", no_wrap=True)
     for one in lines:
         table.add_row(
             one.camera_id,
