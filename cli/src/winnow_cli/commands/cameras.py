@@ -48,11 +48,10 @@ def show_cameras(*, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(title=f"{len(lines)} cameras", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("camera", overflow="fold", min_width=6)
+    table.add_column("camera", overflow="fold", min_width=16)
     table.add_column("state", no_wrap=True)
     for column in ("last frame", "per s", "kept", "rejected", "unread.", "redeliv."):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("last verdict", no_wrap=True)
     for one in lines:
         table.add_row(
             one.camera_id,
@@ -60,7 +59,6 @@ def show_cameras(*, as_json: bool) -> None:
             f"{one.silent_s:.0f} s ago",
             f"{one.rate_per_s:.2f}",
             *(str(one.verdicts.get(outcome, 0)) for outcome in ("kept", "rejected", "unreadable", "redelivered")),
-            one.last_reason,
         )
     Console().print(table)
 
