@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from winnow_cli.demo.cameras import DemoCamera
 from winnow_cli.demo.compare import Comparison, compare, events_of
 from winnow_cli.demo.display import live
 from winnow_cli.demo.watch import Watch
-from winnow_cli.deployment.prepare import prepare
+from winnow_cli.deployment.prepare import prepare_contract, prepare_storage
 from winnow_cli.stack import ProcessSpec, Ready, Stack
 from winnow_cli.stack.home import free_port
 
@@ -55,12 +56,15 @@ class Demo:
 
 def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: float) -> Demo:
     """Plays the cameras through the running servers to the end, and settles the balance."""
-    prepare(POLICY)
     settings = load(KafkaSettings)
-    _describe(settings, cameras)
-    watch = Watch(settings, began_s)
+    with ThreadPoolExecutor(1) as beside:
+        storage = beside.submit(prepare_storage)
+        prepare_contract(POLICY)
+        _describe(settings, cameras)
+        watch = Watch(settings, began_s)
+        port = _start(stack, cameras, console, storage)
     try:
-        _until_played(stack, _start(stack, cameras, console), cameras, watch, console)
+        _until_played(stack, port, cameras, watch, console)
         published = _acknowledged(stack.run.log(INGEST))
         balance = _settled(_balance)
     finally:
@@ -107,8 +111,12 @@ def _describe(settings: KafkaSettings, cameras: list[DemoCamera]) -> None:
     publisher.flush()
 
 
-def _start(stack: Stack, cameras: list[DemoCamera], console: Console) -> int:
-    """Starts ingest and the services, which find its first frames on the broker; returns ingest's health port."""
+def _start(stack: Stack, cameras: list[DemoCamera], console: Console, storage: Future[None]) -> int:
+    """Starts ingest and the services in the order in which a frame meets them; returns ingest's health port.
+
+    One after the other, since all at once share two cores: the first verdict would come seconds later. `storage` is
+    what comes before the services behind the selector.
+    """
     port, began_s = free_port(), time.monotonic()
     env = {
         **stack.env,
@@ -117,11 +125,11 @@ def _start(stack: Stack, cameras: list[DemoCamera], console: Console) -> int:
     }
     ready = Ready("http", f"http://127.0.0.1:{port}/livez")
     argv = (sys.executable, "-m", "ingest")
-    specs = services.service_specs(stack.env, stack.home)
-    for spec in (ProcessSpec(INGEST, argv, env, ready=ready, restart=False, ports={"health": port}), *specs):
-        stack.add(spec, wait=False)
-    for spec in specs:
-        stack.wait_ready(spec.name)
+    stack.add(ProcessSpec(INGEST, argv, env, ready=ready, restart=False, ports={"health": port}), wait=False)
+    for spec in services.service_specs(stack.env, stack.home):
+        if spec.name != "selector":
+            storage.result()
+        stack.add(spec)
         console.print(f"  {spec.name} ready after {time.monotonic() - began_s:.1f} s")
     return port
 

@@ -20,16 +20,23 @@ def prepare(first_policy: SelectionPolicy | None = None) -> None:
     `first_policy` becomes the default where there is none yet. Raises `Refused`, `DependencyDown`.
     """
     with ThreadPoolExecutor(1) as beside:
-        contract = beside.submit(Contract(load(KafkaSettings)).apply, first_policy)
-        Objects(load(ObjectSettings)).ensure_bucket()
-        _migrate(load(DatabaseSettings))
-        contract.result()
+        storage = beside.submit(prepare_storage)
+        prepare_contract(first_policy)
+        storage.result()
 
 
-def _migrate(settings: DatabaseSettings) -> None:
+def prepare_contract(first_policy: SelectionPolicy | None = None) -> None:
+    """The part that ingest and the selector rely on: topics, schemas and the first policy."""
+    Contract(load(KafkaSettings)).apply(first_policy)
+
+
+def prepare_storage() -> None:
+    """The part that the store and the ledger rely on: bucket, database and tables."""
     import ledger.app
     import store.app
 
+    Objects(load(ObjectSettings)).ensure_bucket()
+    settings = load(DatabaseSettings)
     asyncio.run(_ensure_database(settings))
     store.app.migrate(settings)
     ledger.app.migrate(settings)
