@@ -148,3 +148,56 @@ def test_what_retention_took_is_named_expired_and_never_skipped_in_silence(world
     states = world.events(world.names.state, SelectorState)
     assert [(s.expired.first, s.expired.last) for s in states if s.expired] == [(10, 24)]
     assert {s.start.offset for s in states if s.start} == {0}
+
+
+def test_what_no_producer_should_send_stops_nothing(world):
+    """Each of these once ended the process, or would have: the frame behind them is judged all the same."""
+    import io
+    import json
+    from datetime import UTC, datetime, timedelta
+
+    import fastavro
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+
+    from winnow import contract
+    from winnow.kafka.producer import Publisher
+
+    world.start("selector")
+    good = frame("yard", 0, picture(0))
+    value = world.codec.encode(world.names.frames, good)
+    registry = SchemaRegistryClient.new_client({"url": world.kafka.registry_url})
+    plain = json.loads(contract.schema("Frame"))
+    next(f for f in plain["fields"] if f["name"] == "captured_at")["type"] = "long"
+    subject = f"{world.namespace}-other"
+    registry.set_compatibility(subject_name=subject, level="NONE")
+    plain_id = registry.register_schema(subject, Schema(json.dumps(plain), "AVRO"))
+    odd_id = registry.register_schema(f"{subject}-json", Schema('{"type": "object"}', "JSON"))
+    written = io.BytesIO()
+    record = {f: getattr(good, f) for f in good.__slots__} | {"captured_at": 5, "frame_id": None}
+    fastavro.schemaless_writer(written, fastavro.parse_schema(plain), record)
+    far = io.BytesIO()
+    fastavro.schemaless_writer(far, fastavro.parse_schema(plain), record | {"captured_at": 10**18, "frame_id": "far"})
+    raw = Publisher(world.kafka, client_id="raw")
+    for key, sent in (
+        ("yard", b"\0" + plain_id.to_bytes(4, "big") + written.getvalue()),
+        ("yard", b"\0" + odd_id.to_bytes(4, "big") + b"xxxx"),
+        ("yard", b"\0\xff\xff\xff\xff" + b"xxxx"),
+        ("k" * 900_000, value),
+        (None, value),
+        ("yard", value[:5] + far.getvalue()),
+    ):
+        raw.publish(world.names.frames, key, sent)
+    raw.flush()
+    long_id = frame("yard", 1, picture(1))
+    world.publish([type(good)("i" * 1_200_000, "yard", good.captured_at, 1, "image/jpeg", long_id.image)])
+    later = frame("yard", 2, picture(2), begin=datetime.now(UTC) + timedelta(days=3650))
+    world.publish([later])
+    found = verdicts(world, 8)
+    by_id = {v.frame_id: v for v in found}
+    assert Counter(v.reason for v in found if v.outcome is Outcome.UNREADABLE) == {
+        "not_avro": 3,
+        "wrong_key": 2,
+        "invalid_id": 1,
+    }
+    assert "clock_skew" in by_id["far"].flags
+    assert "clock_skew" in by_id["yard-2"].flags

@@ -26,7 +26,7 @@ NEVER_S = 1e9
 
 def policy(**changes) -> PolicyInForce:
     values = {"kept_per_hour": 1200.0, "burst": 10.0, "changed_at": BEGIN, "control_every_s": NEVER_S} | changes
-    return PolicyInForce(SelectionPolicy(**values), 5, KEY, "camera/yard", -1)
+    return PolicyInForce(SelectionPolicy(**values), 5, KEY, "camera/yard", KEY, 86_400.0, -1)
 
 
 def observed(index, image, *, frame_id=None, at_s=None, broker_time=None) -> ObservedFrame:

@@ -46,6 +46,7 @@ def show_cameras(*, as_json: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"{len(lines)} cameras", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("camera", overflow="fold", min_width=16)
@@ -54,7 +55,7 @@ def show_cameras(*, as_json: bool) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     for one in lines:
         table.add_row(
-            one.camera_id,
+            Text(one.camera_id),
             f"[{'green' if one.state == 'sending' else 'red'}]{one.state}[/]",
             f"{one.silent_s:.0f} s ago",
             f"{one.rate_per_s:.2f}",

@@ -29,6 +29,7 @@ def list_topics(as_json: AsJson = False) -> None:
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     settings = _settings()
     found = []
@@ -49,7 +50,7 @@ def list_topics(as_json: AsJson = False) -> None:
         return
     table = Table("topic", "service", "records", "last", "last error")
     for row in found:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
     Console(highlight=False).print(table)
 
 

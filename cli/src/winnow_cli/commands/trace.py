@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ledger.adapters.trace import Story
 
 
@@ -56,27 +58,27 @@ def _show(story: Story) -> None:
         show_edge=False,
     )
     there = "" if story.frame_there else " (retention has taken it)"
-    table.add_row("record", f"{verdict['source_topic']} {story.source}{there}, broker time {verdict['broker_time']}")
-    table.add_row("captured", f"{verdict['captured_at']}, event time {verdict['event_time']}")
+    _row(table, "record", f"{verdict['source_topic']} {story.source}{there}, broker time {verdict['broker_time']}")
+    _row(table, "captured", f"{verdict['captured_at']}, event time {verdict['event_time']}")
     detail = f": {verdict['detail']}" if verdict["detail"] else ""
-    table.add_row("verdict", f"{verdict['outcome']}, {verdict['reason']}{detail}")
+    _row(table, "verdict", f"{verdict['outcome']}, {verdict['reason']}{detail}")
     if verdict["rules"]:
-        table.add_row("rules said", f"{verdict['rules']['outcome']}, {verdict['rules']['reason']}")
-    table.add_row("flags, block", f"{', '.join(verdict['flags']) or 'none'}; {verdict['block']}")
-    table.add_row("signals", _numbers(verdict["signals"]))
-    table.add_row("thresholds", _numbers(verdict["thresholds"]))
+        _row(table, "rules said", f"{verdict['rules']['outcome']}, {verdict['rules']['reason']}")
+    _row(table, "flags, block", f"{', '.join(verdict['flags']) or 'none'}; {verdict['block']}")
+    _row(table, "signals", _numbers(verdict["signals"]))
+    _row(table, "thresholds", _numbers(verdict["thresholds"]))
     if verdict["nearest"]:
-        table.add_row("nearest", f"{verdict['nearest']['frame_id']}, distance {verdict['nearest']['distance']:.3g}")
-    table.add_row("policy, camera", f"version {verdict['policy_version']}, version {verdict['camera_version']}")
+        _row(table, "nearest", f"{verdict['nearest']['frame_id']}, distance {verdict['nearest']['distance']:.3g}")
+    _row(table, "policy, camera", f"version {verdict['policy_version']}, version {verdict['camera_version']}")
     file = "not yet: the verdict is in the topic" if story.pending else story.ledger_file or "no file holds it"
-    table.add_row("ledger", f"verdict {verdict['verdict_partition']}:{verdict['verdict_offset']}, {file}")
+    _row(table, "ledger", f"verdict {verdict['verdict_partition']}:{verdict['verdict_offset']}, {file}")
     if story.stored:
         size = f"{story.stored['size_bytes']} bytes, {story.stored['width']}x{story.stored['height']}"
-        table.add_row("image", f"{story.stored['image_id']} ({size}, {story.stored['image_block']})")
+        _row(table, "image", f"{story.stored['image_id']} ({size}, {story.stored['image_block']})")
         state = "there" if story.object_there else "NOT THERE"
-        table.add_row("object", f"{story.stored['bucket']}/{story.stored['key']}: {state}")
+        _row(table, "object", f"{story.stored['bucket']}/{story.stored['key']}: {state}")
     elif verdict["outcome"] == "kept":
-        table.add_row("object", "not stored yet, or a dead letter: `winnow dlq list`")
+        _row(table, "object", "not stored yet, or a dead letter: `winnow dlq list`")
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print()
@@ -88,3 +90,10 @@ def _numbers(values: dict[str, float]) -> str:
 
 def _plain(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _row(table: Table, name: str, text: str) -> None:
+    """What cameras have sent is shown as it is, never taken for markup."""
+    from rich.text import Text
+
+    table.add_row(name, Text(text))

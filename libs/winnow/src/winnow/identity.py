@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from datetime import datetime
 
@@ -12,6 +13,7 @@ FRAMES = uuid.UUID("6f2b5f0e-3d0a-5a54-9d0c-6a3c1b7e9f10")
 """Namespace of all frame ids that Winnow makes (RFC 9562, version 5)."""
 
 MAX_CAMERA_ID_BYTES = 200
+MAX_FRAME_ID_BYTES = 200
 
 
 def frame_id_of_capture(camera_id: str, captured_at: datetime, sequence: int | None) -> str:
@@ -31,5 +33,13 @@ def check_camera_id(camera_id: str) -> None:
         raise PoisonRecord("the camera id is empty")
     if len(camera_id.encode()) > MAX_CAMERA_ID_BYTES:
         raise PoisonRecord(f"the camera id has {len(camera_id.encode())} bytes; {MAX_CAMERA_ID_BYTES} are the most")
-    if not camera_id.isprintable():
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in camera_id):
         raise PoisonRecord(f"the camera id {camera_id!r} has control characters")
+
+
+def check_frame_id(frame_id: str) -> None:
+    """Raises `PoisonRecord` unless it is at most 200 bytes of UTF-8 without NUL."""
+    if len(frame_id.encode()) > MAX_FRAME_ID_BYTES:
+        raise PoisonRecord(f"the frame id has {len(frame_id.encode())} bytes; {MAX_FRAME_ID_BYTES} are the most")
+    if "\0" in frame_id:
+        raise PoisonRecord("the frame id has a NUL character")

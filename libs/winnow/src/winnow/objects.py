@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 
 from winnow.errors import DependencyDown
 from winnow.settings import ObjectSettings
@@ -97,5 +97,5 @@ class _translated:  # noqa: N801 - reads as a phrase at the call
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         if isinstance(error, DependencyDown):
             return
-        if isinstance(error, (S3Error, *UNREACHABLE)):
+        if isinstance(error, (MinioException, *UNREACHABLE)):
             raise DependencyDown(f"object storage: {error}") from error

@@ -94,11 +94,14 @@ class ConsumerLoop:
                     break
                 continue
             if not messages:
-                self._lags[str(first.topic())].at(first)
+                if first.error() is None:
+                    self._lags[str(first.topic())].at(first)
                 deadline = time.monotonic() + self._linger_s
             # poll, then consume without a time-out: consume(n, t) waits for all n or the whole time.
             messages += [first, *self._consumer.consume(self._batch_max - len(messages) - 1 or 1, 0)]
-        return self._owned_records([record for message in messages if (record := self._readable(message))])
+        records = [record for message in messages if (record := self._readable(message))]
+        # A partition that went and came back within the wait is read twice from its committed offset.
+        return self._owned_records(list({(r.topic, r.partition, r.offset): r for r in records}.values()))
 
     def _readable(self, message: Message) -> Record | None:
         error = message.error()

@@ -9,6 +9,9 @@ from winnow.kafka.record import Record
 
 Headers = list[tuple[str, str | bytes | None]]
 
+TRACEPARENT_BYTES = 55
+"""W3C Trace Context, version 00; what is longer is none."""
+
 SOURCE = "winnow-source"
 """`partition:offset` of the frame that a record is about; readable where the value is not."""
 
@@ -25,5 +28,9 @@ def cloud_event(kind: str, service: str, source: Source, time: datetime, caused_
         (SOURCE, f"{source.partition}:{source.offset}"),
     ]
     if caused_by is not None:
-        headers += [(name, value) for name, value in caused_by.headers if name == "traceparent"]
+        headers += [
+            (name, value)
+            for name, value in caused_by.headers
+            if name == "traceparent" and len(value) <= TRACEPARENT_BYTES
+        ]
     return headers

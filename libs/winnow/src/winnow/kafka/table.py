@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from winnow.errors import DependencyDown
 from winnow.kafka import config
@@ -47,8 +47,6 @@ class TableReader:
                 self._unread.discard(str(message.topic()))
                 if not self._unread:
                     self.loaded.set()
-            elif error.fatal():
-                raise KafkaException(error)
             else:
                 log.warning("broker", error=str(error))
         self._consumer.close()
@@ -62,10 +60,6 @@ class TableReader:
                 time.sleep(0.5)
             else:
                 return
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
 
     def close(self) -> None:
         self._stop.set()

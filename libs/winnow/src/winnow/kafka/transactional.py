@@ -31,8 +31,9 @@ StateT = TypeVar("StateT")
 ExtractT = TypeVar("ExtractT")
 
 POLL_S = 0.1
-RETRY_S = 0.05
 INIT_S = 2.0
+CALL_S, GRACE_S = 15.0, 2.0
+"""As long as a transaction may be open: what has not ended by then does not end any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                         batch.append((record, self._threads.submit(self._processor.extract, record)))
                 if rebalances != self._assignment.rebalances or time.monotonic() >= deadline:
                     break
-        if not batch and self._assignment.joined:
+        if not batch and self._assignment.joined and not self._assignment.unrestored:
             self._lag.caught_up()
         return [(record, future) for record, future in batch if self._assignment.expects(record)]
 
@@ -234,7 +235,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                 next_offset = records[-1][0].offset + 1 if records else owned.next_offset
                 decided[partition] = (owned, self._processor.decide(owned.state, records), next_offset)
         with _phase("produce"), metrics.transaction_time.time():
-            committed = self._transact(decided, metadata)
+            committed = self._transact(decided, metadata, stop)
         if not committed:
             self._rewind({partition: owned.next_offset for partition, (owned, _, _) in decided.items()})
             return
@@ -266,7 +267,9 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
 
     # --- produce ------------------------------------------------------------------------------------------------
 
-    def _transact(self, decided: dict[int, tuple[Owned[StateT], Decided[StateT], int]], metadata: Any) -> bool:
+    def _transact(
+        self, decided: dict[int, tuple[Owned[StateT], Decided[StateT], int]], metadata: Any, stop: threading.Event
+    ) -> bool:
         """Commits everything or nothing; False: nothing, and it may be tried again. Raises `KafkaException`."""
         offsets = [TopicPartition(self._settings.topic, p, next_offset) for p, (_, _, next_offset) in decided.items()]
         try:
@@ -275,36 +278,43 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                 for output in [*owned.marks, *decision.outputs, self._processor.cursor(next_offset)]:
                     self._produce(partition, output)
             with self._health.waiting("the broker"):
-                self._producer.send_offsets_to_transaction(offsets, metadata)
-            self._retrying(self._producer.commit_transaction)
+                _in_time(self._producer.send_offsets_to_transaction, offsets, metadata, CALL_S)
+                _in_time(self._producer.commit_transaction, CALL_S)
+        except TimeoutError as error:
+            metrics.transactions_aborted.inc()
+            self._replace_producer(str(error), stop)
+            return False
         except KafkaException as error:
-            # Sending offsets is not repeated, though a time-out there says that it may be: with messages of the
-            # transaction timed out meanwhile, the second call never returned (a broker away for 10 s).
             reason = error.args[0]
             if not (reason.fatal() or reason.txn_requires_abort() or reason.retriable()):
                 raise
             log.warning("transaction aborted; its records are judged again", error=str(reason))
             metrics.transactions_aborted.inc()
-            self._abort(reason)
+            if reason.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
+                raise  # another process has this one's name
+            if not (reason.txn_requires_abort() and self._aborted()):
+                self._replace_producer(str(reason), stop)
             return False
         return True
 
-    def _abort(self, reason: KafkaError) -> None:
-        """Ends the transaction. Raises `KafkaException` where another process has this one's name."""
-        try:
-            if not reason.fatal():
-                self._retrying(self._producer.abort_transaction)
-                return
-        except KafkaException as error:
-            reason = error.args[0]
-        if reason.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
-            raise KafkaException(reason)
-        # The producer is of no more use, and whether its last commit went through is not known: a new one ends what
-        # is open, and the state is read back.
-        log.error("a new producer takes over", error=str(reason))
+    def _aborted(self) -> bool:
+        with self._health.waiting("the broker"):
+            try:
+                _in_time(self._producer.abort_transaction, CALL_S)
+            except (KafkaException, TimeoutError) as error:
+                log.warning("the transaction could not be aborted", error=str(error))
+                return False
+        return True
+
+    def _replace_producer(self, reason: str, stop: threading.Event) -> None:
+        """A new producer ends what the old one left open, and the state is read back.
+
+        Whether the old one's commit went through, the state's cursor tells.
+        """
+        log.error("a new producer takes over", error=reason)
         self._producer = Producer(self._producer_config)
-        self._retrying(self._producer.init_transactions)
-        self._assignment.restore_all_anew()
+        if self._initialised(stop):
+            self._assignment.restore_all_anew()
 
     def _produce(self, partition: int, output: Output) -> None:
         while True:
@@ -317,23 +327,32 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
             else:
                 return
 
-    def _retrying(self, call: Callable[..., object], *arguments: object) -> None:
-        """Calls until the broker has answered, without a time-out: a call cut short cannot always be resumed."""
-        with self._health.waiting("the broker"):
-            while True:
-                try:
-                    call(*arguments)
-                except KafkaException as error:
-                    if not error.args[0].retriable():
-                        raise
-                    log.info("again", call=getattr(call, "__name__", str(call)), error=str(error.args[0]))
-                    time.sleep(RETRY_S)
-                else:
-                    return
-
     def _rewind(self, offsets: dict[int, int]) -> None:
         for partition, offset in offsets.items():
             self._assignment.seek(partition, offset)
+
+
+def _in_time(call: Callable[..., object], *arguments: object) -> None:
+    """Calls on a thread of its own. Raises what the call raises, and `TimeoutError` when it does not come back.
+
+    With a broker away for ten seconds, `send_offsets_to_transaction` was seen to stay for minutes, whatever time-out it
+    was given (librdkafka 2.16). The thread is left behind with its producer; the next producer's start fences it off.
+    """
+    future: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            call(*arguments)
+        except BaseException as error:  # goes to whoever waits
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    threading.Thread(target=run, name="transaction", daemon=True).start()
+    try:
+        future.result(CALL_S + GRACE_S)
+    except TimeoutError:
+        raise TimeoutError(f"{getattr(call, '__name__', call)} did not come back in {CALL_S + GRACE_S:g} s") from None
 
 
 class _phase:  # noqa: N801 - reads as a phrase at the call

@@ -56,7 +56,10 @@ def exif_time(original: str | None, subsec: str | None, offset: str | None) -> d
         zone = datetime.strptime((offset or "+00:00").strip("\0 "), "%z").tzinfo
     except ValueError:
         zone = UTC
-    return time.replace(tzinfo=zone).astimezone(UTC)
+    try:
+        return time.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:  # a date at the calendar's edge
+        return None
 
 
 def whole_ms(time: datetime) -> datetime:

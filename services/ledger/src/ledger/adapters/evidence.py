@@ -51,7 +51,9 @@ def gather(settings: ReaderSettings) -> Evidence:
             spans = {p: _span(p, committed, books.inputs) for p in log}
             _judged(view, names, spans)
             frames = FramesTopic(settings, client_id="balance-gaps")
-            partitions = tuple(_partition(view, books, frames, p, span=spans[p], log=log[p]) for p in log)
+            partitions = tuple(
+                _partition(view, books, frames, p, span=spans[p], committed=committed.get(p), log=log[p]) for p in log
+            )
             kept = frozenset(
                 Place(row["p"], row["o"])
                 for row in view.query("SELECT DISTINCT p, o FROM judged WHERE first AND outcome = 'kept'")
@@ -83,7 +85,7 @@ def _judged(view: LedgerView, names: Names, spans: dict[int, tuple[int, int] | N
     view.run(
         """
         CREATE TEMP TABLE judged AS
-        SELECT source_partition AS p, source_offset AS o, verdict_offset AS v, outcome, reason,
+        SELECT source_partition AS p, source_offset AS o, verdict_partition AS vp, verdict_offset AS v, outcome, reason,
                list_contains(flags, 'control') AS control, pending,
                row_number() OVER (PARTITION BY p, o ORDER BY verdict_offset, pending) = 1 AS first
         FROM rows JOIN spans ON source_partition = spans.p AND source_offset >= s AND source_offset < e
@@ -100,11 +102,12 @@ def _partition(
     partition: int,
     *,
     span: tuple[int, int] | None,
+    committed: int | None,
     log: tuple[int, int],
 ) -> PartitionEvidence:
     log_start, log_end = log
     if span is None:
-        return PartitionEvidence(partition, None, None, log_start, log_end)
+        return PartitionEvidence(partition, None, committed, log_start, log_end)
     judged = [
         Range(row["a"], row["b"])
         for row in view.query(
@@ -131,7 +134,7 @@ def _partition(
         [partition],
     )
     doubled = view.query(
-        "SELECT o FROM judged WHERE p = ? GROUP BY o HAVING count(DISTINCT v) > 1 ORDER BY o", [partition]
+        "SELECT o FROM judged WHERE p = ? GROUP BY o HAVING count(DISTINCT (vp, v)) > 1 ORDER BY o", [partition]
     )
     return PartitionEvidence(
         partition=partition,

@@ -146,6 +146,7 @@ def settle(evidence: Evidence) -> Balance:
     frames, verdicts = sum(p.frames for p in partitions), sum(p.verdicts for p in partitions)
     expired, lost = sum(p.expired for p in partitions), sum(p.lost for p in partitions)
     doubled = sum(p.doubled for p in partitions)
+    startless = any(p.start is None and p.committed is not None for p in partitions)
     kept, unreadable = outcomes.get("kept", 0), outcomes.get("unreadable", 0)
     redelivered = outcomes.get("redelivered", 0)
     identities = {
@@ -174,7 +175,8 @@ def settle(evidence: Evidence) -> Balance:
         doubled=doubled,
         missing=len(places.missing),
         missing_objects=len(places.missing_objects),
-        balanced=all(identities.values()) and not (lost or doubled or places.missing),
+        balanced=all(identities.values())
+        and not (lost or doubled or places.missing or places.missing_objects or startless),
         partitions=partitions,
         problems=tuple(problems),
     )
@@ -182,6 +184,11 @@ def settle(evidence: Evidence) -> Balance:
 
 def _partition(one: PartitionEvidence, problems: list[str]) -> PartitionBalance:
     if one.start is None or one.committed is None:
+        if one.committed is not None:
+            problems.append(
+                f"partition {one.partition}: judged up to {one.committed}, but where that began is not recorded; "
+                "nothing of it can be accounted for. Restore the state topic from a backup"
+            )
         unjudged = max(0, one.log_end - one.log_start)
         return PartitionBalance(one.partition, one.start, one.committed, 0, 0, 0, 0, 0, 0, 0, unjudged)
     found = {kind: count(gap.range for gap in one.gaps if gap.kind is kind) for kind in Kind}
@@ -234,8 +241,10 @@ class _Places:
 def _placed(evidence: Evidence) -> _Places:
     rows = {row.place: row for row in evidence.rows}
     stored = frozenset(place for place in evidence.kept if place in rows and rows[place].there)
-    dead = (evidence.kept - stored) & evidence.dead_letters
-    in_flight = (evidence.kept - stored - dead) & evidence.in_flight
+    # A row says that the object was there: without it nothing else explains the frame.
+    open_ = evidence.kept - rows.keys()
+    dead = open_ & evidence.dead_letters
+    in_flight = (open_ - dead) & evidence.in_flight
     missing = evidence.kept - stored - dead - in_flight
     committed = {one.partition: one.committed or 0 for one in evidence.partitions}
     return _Places(

@@ -11,10 +11,10 @@ from selector.domain.signature import ExtractionLimits, Signature, extract
 from winnow.codec import Codec
 from winnow.errors import PoisonRecord
 from winnow.events import Frame
-from winnow.identity import check_camera_id, frame_id_of_capture
+from winnow.identity import check_camera_id, check_frame_id, frame_id_of_capture
 from winnow.kafka.record import Record
 
-NOT_AVRO, WRONG_KEY, MISSING_REFERENCE = "not_avro", "wrong_key", "missing_reference"
+NOT_AVRO, WRONG_KEY, INVALID_ID, MISSING_REFERENCE = "not_avro", "wrong_key", "invalid_id", "missing_reference"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +39,13 @@ def extract_record(record: Record, codec: Codec, limits: ExtractionLimits) -> Ex
     frame_id = frame.frame_id or frame_id_of_capture(frame.camera_id, frame.captured_at, frame.sequence)
     try:
         check_camera_id(frame.camera_id)
+        check_frame_id(frame_id)
     except PoisonRecord as error:
-        return Extracted(frame, frame_id, WRONG_KEY, str(error))
+        return Extracted(None, refused=INVALID_ID, detail=str(error))
     if record.key != frame.camera_id.encode():
-        detail = f"the record's key {record.key!r} is not its camera id {frame.camera_id!r}"
-        return Extracted(frame, frame_id, WRONG_KEY, detail)
+        # Whose frame it is is not known: it counts for no camera.
+        detail = f"the record's key {(record.key or b'')[:200]!r} is not its camera id {frame.camera_id!r}"
+        return Extracted(None, refused=WRONG_KEY, detail=detail)
     if not isinstance(frame.image, bytes):
         detail = f"the image lies at {frame.image.bucket}/{frame.image.key}; references are not read yet"
         return Extracted(frame, frame_id, MISSING_REFERENCE, detail, size_bytes=frame.image.size_bytes)

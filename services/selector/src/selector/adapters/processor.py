@@ -32,6 +32,8 @@ from winnow.kafka.record import Record
 from winnow.kafka.transactional import Decided, Output
 
 SERVICE = "selector"
+MAX_DETAIL, MAX_KEY_BYTES = 1000, 1000
+"""What comes from outside is cut, so that no verdict can outgrow a record; the whole is in the dead letter."""
 
 States = dict[str, CameraState]
 
@@ -112,7 +114,7 @@ class FrameProcessor:
                 event_time=record.timestamp,
                 outcome=Outcome.UNREADABLE,
                 reason=extracted.refused,
-                detail=extracted.detail,
+                detail=extracted.detail[:MAX_DETAIL],
                 size_bytes=extracted.size_bytes,
                 decided_at=now(),
             )
@@ -134,7 +136,8 @@ class FrameProcessor:
 
     def _output(self, record: Record, topic: str, kind: str, event: object, verdict: Verdict) -> Output:
         headers = cloud_event(kind, SERVICE, verdict.source, verdict.decided_at, record)
-        return Output(topic, record.key, self._codec.encode(topic, event), headers)
+        key = record.key if len(record.key or b"") <= MAX_KEY_BYTES else None
+        return Output(topic, key, self._codec.encode(topic, event), headers)
 
 
 def _cameras(batch: list[tuple[Record, Extracted]]) -> list[str]:

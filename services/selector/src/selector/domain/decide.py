@@ -139,7 +139,7 @@ def _verdict(
         event_time=moment,
         decided_at=frame.decided_at,
         flags=tuple(flags),
-        block=sampling.block(policy.sampling_key, policy.scene, policy.policy.split_block_s, to_ms(moment)),
+        block=sampling.block(policy.scene_key, policy.scene, policy.split_block_s, to_ms(moment)),
         policy_version=policy.version,
         camera_version=policy.camera_version,
         effort=FULL,
@@ -164,7 +164,7 @@ def _compare(
         reason = "novel" if funded else "over_budget"
     else:
         every_ms = heartbeat_interval_ms(per_hour=budget.kept_per_hour, share=budget.heartbeat_share)
-        due = since_kept_ms is not None and since_kept_ms >= every_ms
+        due = since_kept_ms is not None and abs(since_kept_ms) >= every_ms
         reason = "heartbeat" if due and funded else "near_duplicate"
     return _Ruling(reason, match, None, thresholds, since_kept_ms, least_ms)
 

@@ -110,7 +110,7 @@ def _read_jpeg(image: bytes) -> ImageHeader:
         raise _Defect("damaged: JPEG scan without a frame header")
     # Entropy-coded data stuffs every 0xFF, so an end marker behind the first scan's header is a real one;
     # some cameras append bytes after it, hence the search.
-    if image.rfind(_EOI, max(position, len(image) - _TAIL_BYTES)) < 0:
+    if image.rfind(_EOI, position) < 0:
         raise _Defect(f"truncated: JPEG of {len(image)} bytes without an end marker")
     digest = hashlib.blake2b(b"".join(tables[key] for key in sorted(tables)), digest_size=8).digest()
     return ImageHeader(ImageKind.JPEG, size[0], size[1], progressive, digest)

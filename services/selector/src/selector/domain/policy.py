@@ -20,7 +20,9 @@ class PolicyInForce:
     version: int
     sampling_key: bytes
     scene: str
-    """The camera's group, or the camera: what blocks are cut for."""
+    """The camera's group, or the camera: what blocks are cut for, with the group's length and key."""
+    scene_key: bytes
+    split_block_s: float
     camera_version: int
 
 
@@ -83,7 +85,17 @@ class PolicyBook:
         group = camera.group if camera is not None else None
         keys = [f"camera/{camera_id}", *([f"group/{group}"] if group else []), DEFAULT]
         version, policy = next(self._policies[key] for key in keys if key in self._policies)
-        key = policy.sampling_key or self._policies[DEFAULT][1].sampling_key
+        # Cameras of one group see one scene: a camera's own policy must not cut its blocks another way.
+        of_scene = next(self._policies[key][1] for key in keys[1 if group else 0 :] if key in self._policies)
+        default_key = self._policies[DEFAULT][1].sampling_key or b""
         # A group and a camera of one name are two scenes.
         scene = f"group/{group}" if group else f"camera/{camera_id}"
-        return PolicyInForce(policy, version, key or b"", scene, camera_version)
+        return PolicyInForce(
+            policy=policy,
+            version=version,
+            sampling_key=policy.sampling_key or default_key,
+            scene=scene,
+            scene_key=of_scene.sampling_key or default_key,
+            split_block_s=of_scene.split_block_s,
+            camera_version=camera_version,
+        )
