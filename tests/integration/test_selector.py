@@ -10,6 +10,8 @@ from winnow.events import Outcome, SelectedFrame, Verdict
 
 pytestmark = pytest.mark.stack
 
+JSON_SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {}}'
+
 
 def verdicts(world, count):
     found = eventually(
@@ -171,7 +173,7 @@ def test_what_no_producer_should_send_stops_nothing(world):
     subject = f"{world.namespace}-other"
     registry.set_compatibility(subject_name=subject, level="NONE")
     plain_id = registry.register_schema(subject, Schema(json.dumps(plain), "AVRO"))
-    odd_id = registry.register_schema(f"{subject}-json", Schema('{"type": "object"}', "JSON"))
+    odd_id = registry.register_schema(f"{subject}-json", Schema(JSON_SCHEMA, "JSON"))
     written = io.BytesIO()
     record = {f: getattr(good, f) for f in good.__slots__} | {"captured_at": 5, "frame_id": None}
     fastavro.schemaless_writer(written, fastavro.parse_schema(plain), record)
