@@ -31,9 +31,15 @@ StateT = TypeVar("StateT")
 ExtractT = TypeVar("ExtractT")
 
 POLL_S = 0.1
+CHUNK = 4
+"""Records extracted in one go where as many are at hand: handing one to a thread costs 30 us."""
+
 INIT_S = 2.0
 CALL_S, GRACE_S = 15.0, 2.0
 """As long as a transaction may be open: what has not ended by then does not end any more."""
+
+
+_Chunk = tuple[list[Record], Future[list[ExtractT]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +180,13 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
 
     # --- consume ------------------------------------------------------------------------------------------------
 
-    def _collect(self) -> list[tuple[Record, Future[ExtractT]]]:
-        batch: list[tuple[Record, Future[ExtractT]]] = []
-        size_bytes = 0
+    def _collect(self) -> list[_Chunk[ExtractT]]:
+        batch: list[_Chunk[ExtractT]] = []
+        size_bytes = records = 0
         rebalances = self._assignment.rebalances
         deadline = 0.0
         with _phase("fetch"):
-            while len(batch) < self._settings.batch_max and size_bytes < self._settings.batch_bytes:
+            while records < self._settings.batch_max and size_bytes < self._settings.batch_bytes:
                 wait_s = max(0.0, deadline - time.monotonic()) if batch else POLL_S
                 first = self._consumer.poll(wait_s)
                 if first is None:
@@ -189,17 +195,21 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
                     self._lag.at(first)
                     deadline = time.monotonic() + self._settings.linger_s
                 # poll, then consume without a time-out: consume(n, t) waits for all n or the whole time.
-                room = self._settings.batch_max - len(batch) - 1
-                for message in [first, *(self._consumer.consume(room, 0) if room else [])]:
-                    record = self._readable(message)
-                    if record is not None:
-                        size_bytes += len(record.value or b"")
-                        batch.append((record, self._threads.submit(self._processor.extract, record)))
+                room = self._settings.batch_max - records - 1
+                messages = [first, *(self._consumer.consume(room, 0) if room else [])]
+                for i in range(0, len(messages), CHUNK):
+                    chunk = [r for message in messages[i : i + CHUNK] if (r := self._readable(message)) is not None]
+                    size_bytes += sum(len(record.value or b"") for record in chunk)
+                    records += len(chunk)
+                    batch.append((chunk, self._threads.submit(self._extract, chunk)))
                 if rebalances != self._assignment.rebalances or time.monotonic() >= deadline:
                     break
         if not batch and self._assignment.joined and not self._assignment.unrestored:
             self._lag.caught_up()
-        return [(record, future) for record, future in batch if self._assignment.expects(record)]
+        return [(chunk, future) for chunk, future in batch if chunk]
+
+    def _extract(self, chunk: list[Record]) -> list[ExtractT]:
+        return [self._processor.extract(record) for record in chunk]
 
     def _readable(self, message: Message) -> Record | None:
         error = message.error()
@@ -217,11 +227,11 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
 
     # --- decide -------------------------------------------------------------------------------------------------
 
-    def _judge(self, batch: list[tuple[Record, Future[ExtractT]]], metadata: Any, stop: threading.Event) -> None:
+    def _judge(self, batch: list[_Chunk[ExtractT]], metadata: Any, stop: threading.Event) -> None:
         with _phase("extract"):
             extracted = self._extracted(batch, stop)
         if extracted is None:
-            self._rewind({record.partition: record.offset for record, _ in reversed(batch)})
+            self._rewind({r.partition: r.offset for chunk, _ in reversed(batch) for r in reversed(chunk)})
             return
         by_partition: dict[int, list[tuple[Record, ExtractT]]] = {p: [] for p in self._assignment.marked}
         for record, features in extracted:
@@ -244,23 +254,23 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
             decision.committed()
         metrics.records.labels(self._settings.topic).inc(len(extracted))
 
-    def _extracted(
-        self, batch: list[tuple[Record, Future[ExtractT]]], stop: threading.Event
-    ) -> list[tuple[Record, ExtractT]] | None:
+    def _extracted(self, batch: list[_Chunk[ExtractT]], stop: threading.Event) -> list[tuple[Record, ExtractT]] | None:
         """The extractions of a batch; those whose server was away are repeated. None when the service is to stop."""
         done: list[tuple[Record, ExtractT]] = []
-        for record, future in batch:
+        for chunk, future in batch:
             current = future
             while True:
                 try:
-                    done.append((record, current.result()))
+                    # What was revoked while the batch was collected is another member's now.
+                    pairs = zip(chunk, current.result(), strict=True)
+                    done += [pair for pair in pairs if self._assignment.expects(pair[0])]
                 except DependencyDown as error:
                     metrics.dependency_down.labels(str(error).split(":", 1)[0]).inc()
                     log.warning("waiting; nothing is skipped", reason=str(error))
                     self._health.beat()
                     if stop.wait(0.5):
                         return None
-                    current = self._threads.submit(self._processor.extract, record)
+                    current = self._threads.submit(self._extract, chunk)
                 else:
                     break
         return done
