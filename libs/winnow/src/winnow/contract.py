@@ -10,8 +10,6 @@ from typing import Any
 
 import yaml
 
-PROFILES = ("production", "local")
-
 
 @dataclass(frozen=True, slots=True)
 class Topic:

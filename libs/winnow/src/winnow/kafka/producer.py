@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from winnow.errors import DependencyDown
 from winnow.kafka import config
 from winnow.settings import KafkaSettings
 
-Reported = Callable[[KafkaError | None], None]
-
 
 class Publisher:
-    """An idempotent producer that awaits and counts delivery reports. For use from one thread."""
+    """An idempotent producer that awaits delivery reports. For use from one thread."""
 
     def __init__(self, settings: KafkaSettings, *, client_id: str) -> None:
         self._producer = Producer(config.producer(settings, client_id=client_id))
-        self.acknowledged = 0
         self.failed = 0
-        self.last_error = ""
+        """Records that the broker has not taken since the last `flush`."""
+        self._last_error = ""
 
     def publish(
         self,
@@ -30,18 +26,13 @@ class Publisher:
         *,
         headers: list[tuple[str, str | bytes | None]] | None = None,
         partition: int = -1,
-        reported: Reported | None = None,
     ) -> None:
         """Queues one record; waits while the queue is full. Raises `KafkaException` where it can never be taken."""
 
         def report(error: KafkaError | None, _: Message) -> None:
-            if error is None:
-                self.acknowledged += 1
-            else:
+            if error is not None:
                 self.failed += 1
-                self.last_error = str(error)
-            if reported is not None:
-                reported(error)
+                self._last_error = str(error)
 
         while True:
             try:
@@ -53,17 +44,17 @@ class Publisher:
                 return
 
     def flush(self, timeout_s: float = 130.0) -> None:
-        """Waits for every delivery report. Raises `DependencyDown` where records are still on their way or failed."""
-        failed_before = self.failed
+        """Waits for every delivery report since the last call, those that came meanwhile too.
+
+        Raises `DependencyDown` where records are still on their way or were not taken.
+        """
         left = self._producer.flush(timeout_s)
-        if left or self.failed > failed_before:
+        failed, self.failed = self.failed, 0
+        if left or failed:
             raise DependencyDown(
-                f"{left} records have no answer from the broker and {self.failed} were not taken: {self.last_error}"
+                f"broker: {left} records have no answer and {failed} were not taken: {self._last_error}"
             )
 
     def poll(self) -> None:
         """Serves delivery reports that have come."""
         self._producer.poll(0)
-
-
-__all__ = ["KafkaException", "Publisher"]
