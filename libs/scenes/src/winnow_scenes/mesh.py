@@ -34,12 +34,6 @@ class Mesh:
         quads = self.quads @ turn.T + floats([x, y, z])
         return Mesh(quads.astype(np.float32), self.colours, self.gloss, self.lift)
 
-    def leaned(self, degrees: float) -> Mesh:
-        """The mesh turned about the y axis (towards +x)."""
-        angle = np.radians(degrees)
-        turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], np.float32)
-        return Mesh((self.quads @ turn.T).astype(np.float32), self.colours, self.gloss, self.lift)
-
 
 def join(parts: Sequence[Mesh]) -> Mesh:
     return Mesh(
