@@ -259,12 +259,32 @@ class TestPolicyBook:
         book.set_policy("camera/c3", 3, self.record(burst=8.0))
         assert book.in_force("c3").version == 3
 
+    def test_what_is_removed_is_inherited_again(self):
+        book = PolicyBook()
+        book.set_policy("default", 0, self.record(sampling_key=KEY))
+        book.set_policy("group/gate", 1, self.record(burst=6.0))
+        book.set_policy("camera/c1", 2, self.record(burst=7.0))
+        book.set_camera(3, Camera("c1", BEGIN, group="gate"))
+        assert (book.keys("c1"), book.in_force("c1").version) == (["camera/c1", "group/gate", "default"], 2)
+        book.remove_policy("camera/c1")
+        assert book.in_force("c1").version == 1
+        book.remove_camera("c1")
+        assert (book.in_force("c1").version, book.in_force("c1").camera_version) == (0, -1)
+        assert book.in_force("c1").scene == "camera/c1"
+        for unknown in (lambda: book.remove_policy("camera/none"), lambda: book.remove_camera("none")):
+            unknown()
+        with pytest.raises(Refused, match="default"):
+            book.remove_policy("default")
+        assert book.in_force("c1").version == 0
+
     @pytest.mark.parametrize(
         ("key", "changes", "named"),
         [
             ("default", {}, "sampling_key"),
             ("default", {"sampling_key": b"short"}, "sampling_key"),
             ("camera/a", {"kept_per_hour": 0.0}, "kept_per_hour"),
+            ("camera/a", {"kept_per_hour": 1e-305}, "kept_per_hour is 1e-305; it must be from 0.01 to 3600000 frames"),
+            ("camera/", {}, "camera/ID"),
             ("camera/a", {"kept_per_hour": float("nan")}, "kept_per_hour"),
             ("camera/a", {"burst": 0.5}, "burst"),
             ("camera/a", {"heartbeat_share": 1.5}, "heartbeat_share"),

@@ -7,6 +7,7 @@ import structlog
 from selector.domain.policy import PolicyBook, PolicyInForce
 from winnow import metrics
 from winnow.codec import Codec
+from winnow.contract import Names
 from winnow.errors import PoisonRecord, Refused
 from winnow.events import Camera, SelectionPolicy
 from winnow.kafka.record import Record
@@ -42,11 +43,27 @@ class Policies:
 
     def _apply(self, record: Record) -> None:
         try:
-            if record.topic == self._names.policies:
-                policy = self._codec.decode(SelectionPolicy, record.value)
-                self._book.set_policy((record.key or b"").decode(errors="replace"), record.offset, policy)
-            else:
-                self._book.set_camera(record.offset, self._codec.decode(Camera, record.value))
+            take(self._book, self._names, self._codec, record)
         except (PoisonRecord, Refused) as error:
             metrics.policy_errors.inc()
             log.error("ignored; what was in force stays in force", record=record.position, reason=str(error))
+
+
+def take(book: PolicyBook, names: Names, codec: Codec, record: Record) -> None:
+    """Brings the book up to a record of the policies or cameras topic; a record without a value removes.
+
+    Raises `PoisonRecord` and `Refused` for what is not one, with the book as it was; `DependencyDown`.
+    """
+    key = (record.key or b"").decode(errors="replace")
+    if record.topic == names.policies:
+        if record.value is None:
+            book.remove_policy(key)
+        else:
+            book.set_policy(key, record.offset, codec.decode(SelectionPolicy, record.value))
+    elif record.value is None:
+        book.remove_camera(key)
+    else:
+        camera = codec.decode(Camera, record.value)
+        if camera.camera_id != key:
+            raise Refused(f"the record's key {key!r} is not its camera id {camera.camera_id!r}")
+        book.set_camera(record.offset, camera)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from winnow.errors import Refused
@@ -26,19 +25,23 @@ class PolicyInForce:
     camera_version: int
 
 
+RANGES: dict[str, tuple[float, float, str]] = {
+    # The least: what is smaller serves nobody, and divisions by it leave the range of numbers.
+    "kept_per_hour": (0.01, 3_600_000.0, "frames an hour"),
+    "burst": (1.0, 1e6, "frames"),
+    "heartbeat_share": (0.0, 1.0, "of the budget"),
+    "control_every_s": (0.001, 1e9, "seconds"),
+    "split_block_s": (0.001, 1e9, "seconds"),
+}
+"""What each number of a policy may be: least, most, unit."""
+
+
 def check(policy: SelectionPolicy, *, is_default: bool) -> None:
-    """Raises `Refused` naming every field that cannot be."""
-    ranges = {
-        "kept_per_hour": (policy.kept_per_hour, 0.0, 3_600_000.0, "frames an hour, more than 0"),
-        "burst": (policy.burst, 0.999, 1e6, "frames, 1 or more"),
-        "heartbeat_share": (policy.heartbeat_share, -1e-9, 1.0, "a share from 0 to 1"),
-        "control_every_s": (policy.control_every_s, 0.0, 1e9, "seconds, more than 0"),
-        "split_block_s": (policy.split_block_s, 0.0, 1e9, "seconds, more than 0"),
-    }
+    """Raises `Refused` naming every field that cannot be, with its range."""
     wrong = [
-        f"{name} is {value}; it must be {what}"
-        for name, (value, above, most, what) in ranges.items()
-        if not (math.isfinite(value) and above < value <= most)
+        f"{name} is {value:.15g}; it must be from {least:.15g} to {most:.15g} {unit}"
+        for name, (least, most, unit) in RANGES.items()
+        if not least <= (value := getattr(policy, name)) <= most
     ]
     if is_default and len(policy.sampling_key or b"") < MIN_KEY_BYTES:
         wrong.append(f"sampling_key has {len(policy.sampling_key or b'')} bytes; the default needs {MIN_KEY_BYTES}")
@@ -46,6 +49,13 @@ def check(policy: SelectionPolicy, *, is_default: bool) -> None:
         wrong.append(f"sampling_key has {len(policy.sampling_key)} bytes; it must be null or {MIN_KEY_BYTES} or more")
     if wrong:
         raise Refused("; ".join(wrong))
+
+
+def check_key(key: str) -> None:
+    """Raises `Refused` unless it is `default`, `group/NAME` or `camera/ID`."""
+    kind, _, name = key.partition("/")
+    if key != DEFAULT and not (kind in ("camera", "group") and name):
+        raise Refused(f"key {key!r} is none of camera/ID, group/NAME and default")
 
 
 class PolicyBook:
@@ -62,15 +72,42 @@ class PolicyBook:
 
     def set_policy(self, key: str, offset: int, policy: SelectionPolicy) -> None:
         """Takes a policy over. Raises `Refused` for one that is invalid; the one before stays in force."""
-        if key != DEFAULT and not key.startswith(("camera/", "group/")):
-            raise Refused(f"key {key!r} is none of camera/ID, group/NAME and default")
+        check_key(key)
         check(policy, is_default=key == DEFAULT)
         self._policies[key] = (offset, policy)
+        self._in_force = {}
+
+    def remove_policy(self, key: str) -> None:
+        """A camera or group goes by what it inherits again. Raises `Refused` for the default, which stays in force."""
+        check_key(key)
+        if key == DEFAULT:
+            raise Refused("the default policy cannot be removed: cameras without one of their own go by it")
+        self._policies = {other: found for other, found in self._policies.items() if other != key}
         self._in_force = {}
 
     def set_camera(self, offset: int, camera: Camera) -> None:
         self._cameras[camera.camera_id] = (offset, camera)
         self._in_force = {}
+
+    def remove_camera(self, camera_id: str) -> None:
+        """Nothing is configured for the camera any more: it has no group."""
+        self._cameras = {other: found for other, found in self._cameras.items() if other != camera_id}
+        self._in_force = {}
+
+    @property
+    def cameras(self) -> dict[str, tuple[int, Camera]]:
+        """Configured cameras by id, each with its version."""
+        return dict(self._cameras)
+
+    @property
+    def policies(self) -> dict[str, tuple[int, SelectionPolicy]]:
+        """Policies by key, each with its version."""
+        return dict(self._policies)
+
+    def keys(self, camera_id: str) -> list[str]:
+        """Where a camera's policy is looked for, first to last."""
+        _, camera = self._cameras.get(camera_id, (-1, None))
+        return _keys(camera_id, camera.group if camera is not None else None)
 
     def in_force(self, camera_id: str) -> PolicyInForce:
         """What goes for a camera now. `has_default` must hold."""
@@ -81,13 +118,14 @@ class PolicyBook:
         return found
 
     def _resolve(self, camera_id: str) -> PolicyInForce:
+        policies = self._policies  # a removal makes another: what is found here stays
         camera_version, camera = self._cameras.get(camera_id, (-1, None))
         group = camera.group if camera is not None else None
-        keys = [f"camera/{camera_id}", *([f"group/{group}"] if group else []), DEFAULT]
-        version, policy = next(self._policies[key] for key in keys if key in self._policies)
+        keys = _keys(camera_id, group)
+        version, policy = next(policies[key] for key in keys if key in policies)
         # Cameras of one group see one scene: a camera's own policy must not cut its blocks another way.
-        of_scene = next(self._policies[key][1] for key in keys[1 if group else 0 :] if key in self._policies)
-        default_key = self._policies[DEFAULT][1].sampling_key or b""
+        of_scene = next(policies[key][1] for key in keys[1 if group else 0 :] if key in policies)
+        default_key = policies[DEFAULT][1].sampling_key or b""
         # A group and a camera of one name are two scenes.
         scene = f"group/{group}" if group else f"camera/{camera_id}"
         return PolicyInForce(
@@ -99,3 +137,7 @@ class PolicyBook:
             split_block_s=of_scene.split_block_s,
             camera_version=camera_version,
         )
+
+
+def _keys(camera_id: str, group: str | None) -> list[str]:
+    return [f"camera/{camera_id}", *([f"group/{group}"] if group else []), DEFAULT]
