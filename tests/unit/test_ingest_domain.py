@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.domain.capture_time import exif_time, footage_start, picture_times, whole_ms
-from ingest.domain.picture import INLINE_LIMIT_BYTES, content_type, refusal
+from ingest.domain.picture import LARGEST_BYTES, content_type, refusal
 from ingest.domain.source import Source, scene_arguments
 from winnow.errors import Refused
 
@@ -28,8 +28,8 @@ def ago(seconds: float) -> datetime:
         (b"GIF89a", None, "not_an_image"),
         (b"hello", None, "not_an_image"),
         (b"", None, "empty"),
-        (JPEG + bytes(INLINE_LIMIT_BYTES - 4), "image/jpeg", None),
-        (JPEG + bytes(INLINE_LIMIT_BYTES - 3), "image/jpeg", "too_large"),
+        (JPEG + bytes(LARGEST_BYTES - 4), "image/jpeg", None),
+        (JPEG + bytes(LARGEST_BYTES - 3), "image/jpeg", "too_large"),
     ],
 )
 def test_what_is_taken(image: bytes, kind: str | None, reason: str | None) -> None:

@@ -19,8 +19,7 @@ from tests.support.world import eventually
 
 from ingest.adapters.child import FrameChild, SourceFailed
 from ingest.adapters.doors import NotTaken, open_door
-from ingest.adapters.video_child import jpeg
-from ingest.domain.picture import INLINE_LIMIT_BYTES, refusal
+from ingest.domain.picture import LARGEST_BYTES
 from ingest.domain.source import Source
 from winnow.errors import Refused
 from winnow.events import Frame
@@ -98,7 +97,7 @@ def test_what_is_not_a_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("notes")
     (tmp_path / "c.gif").write_bytes(b"GIF89a....")
     (tmp_path / "d.jpg").write_bytes(b"")
-    (tmp_path / "e.jpg").write_bytes(b"\xff\xd8\xff" + bytes(900_000))
+    (tmp_path / "e.jpg").write_bytes(b"\xff\xd8\xff" + bytes(LARGEST_BYTES))
     found = items(tmp_path)
     assert [(Path(i.name).name, i.reason) for i in found if isinstance(i, NotTaken)] == [
         ("a.txt", "not_an_image"),
@@ -172,15 +171,6 @@ def test_a_video_gives_each_frame_once_with_its_time(video: Path) -> None:
 def test_without_a_start_a_video_ends_now(video: Path) -> None:
     last = frames(video)[-1].captured_at
     assert abs((datetime.now(UTC) - last).total_seconds()) < 10
-
-
-def test_a_frame_of_a_video_that_would_be_too_large_is_encoded_smaller() -> None:
-    grain = np.random.default_rng(1).normal(128, 12, (2160, 3840, 3)).clip(0, 255).astype(np.uint8)
-    large = cv2.imencode(".jpg", grain, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
-    assert len(large) > INLINE_LIMIT_BYTES, "the test is about something"
-    found = jpeg(grain)
-    assert found is not None
-    assert refusal(found, len(found)) is None
 
 
 @pytest.mark.parametrize(("minutes", "count"), [(0.01, 6), (1 / 60, 10), (5, 20)])

@@ -41,12 +41,13 @@ def publish(
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
     from ingest.app import Ingest
-    from winnow.settings import KafkaSettings, load
+    from ingest.settings import IngestSettings
+    from winnow.settings import load
     from winnow_cli.connection import environment
 
     entries = [_source(camera, text, start, interval_s, live=live) for text in sources]
     environment()
-    kafka = load(KafkaSettings)
+    settings = load(IngestSettings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -63,7 +64,7 @@ def publish(
             def show(played: Played, task: TaskID = task) -> None:
                 progress.update(task, description=_told(played))
 
-            results += Ingest([entry], kafka).run(stop, show)
+            results += Ingest([entry], settings).run(stop, show)
     for played in results:
         console.print(_told(played), style="" if played.whole else "red")
     if as_json:

@@ -40,6 +40,8 @@ class ObjectSettings(BaseSettings):
     s3_bucket: str = Field("winnow", description="Bucket for images and the ledger.")
     s3_access_key: SecretStr
     s3_secret_key: SecretStr
+    reference_buckets: list[str] = Field([], description="Buckets that image references may name; none: s3_bucket.")
+    reference_max_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest image that a reference may name.")
 
 
 class DatabaseSettings(BaseSettings):

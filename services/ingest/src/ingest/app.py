@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import structlog
 
+from ingest.adapters.cameras import Cameras
+from ingest.adapters.records import FrameRecords
+from ingest.adapters.staging import Staging
 from ingest.domain.source import Source
 from ingest.playing import Played, play
-from ingest.settings import Settings
+from ingest.settings import IngestSettings, Settings
 from winnow.codec import Codec
 from winnow.health import Health, HealthServer
-from winnow.settings import KafkaSettings
+from winnow.objects import Objects
 
 log = structlog.get_logger()
 
@@ -22,10 +26,9 @@ log = structlog.get_logger()
 class Ingest:
     """Plays sources side by side until all have ended or `stop` is set."""
 
-    def __init__(self, sources: Sequence[Source], kafka: KafkaSettings) -> None:
+    def __init__(self, sources: Sequence[Source], settings: IngestSettings) -> None:
         self._sources = sources
-        self._kafka = kafka
-        self._codec = Codec(kafka.registry_url)
+        self._settings = settings
 
     def run(
         self,
@@ -34,10 +37,8 @@ class Ingest:
         beat: Callable[[], None] = lambda: None,
     ) -> list[Played]:
         """What became of each source, in their order. `progressed` is called on the sources' threads."""
-        with ThreadPoolExecutor(len(self._sources), "source") as pool:
-            running = [
-                pool.submit(play, source, self._kafka, self._codec, stop, progressed) for source in self._sources
-            ]
+        with frame_records(self._settings) as records, ThreadPoolExecutor(len(self._sources), "source") as pool:
+            running = [pool.submit(play, source, self._settings, records, stop, progressed) for source in self._sources]
             try:
                 while wait(running, timeout=1.0).not_done:
                     beat()
@@ -45,6 +46,17 @@ class Ingest:
                 stop.set()
                 raise
             return [future.result() for future in running]
+
+
+@contextmanager
+def frame_records(settings: IngestSettings) -> Iterator[FrameRecords]:
+    """How frames become records, for every way in."""
+    codec = Codec(settings.registry_url)
+    cameras = Cameras(settings, codec, client_id="ingest")
+    try:
+        yield FrameRecords(settings.names.frames, codec, Staging(Objects(settings)), cameras)
+    finally:
+        cameras.close()
 
 
 def serve(settings: Settings, stop: threading.Event) -> int:

@@ -12,10 +12,10 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from ingest.adapters.doors import NotTaken, open_door
+from ingest.adapters.records import FrameRecords
 from ingest.adapters.sender import Sender
 from ingest.domain.source import Source
 from winnow import metrics
-from winnow.codec import Codec
 from winnow.errors import WinnowError
 from winnow.events import Frame
 from winnow.settings import KafkaSettings
@@ -47,7 +47,7 @@ class Played:
 def play(
     source: Source,
     kafka: KafkaSettings,
-    codec: Codec,
+    records: FrameRecords,
     stop: threading.Event,
     progressed: Callable[[Played], None] = lambda _: None,
 ) -> Played:
@@ -64,7 +64,7 @@ def play(
             why_failed = str(error)
             log.error("the broker did not take a frame", camera=source.camera, reason=why_failed)
 
-    sender = Sender(kafka, codec, source.camera, stop, answered)
+    sender = Sender(kafka, records, source.camera, stop, answered)
     try:
         with closing(open_door(source)) as door:  # type: ignore[type-var]
             pace = _Pace(sender) if source.live else None

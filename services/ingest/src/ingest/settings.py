@@ -5,10 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from ingest.domain.source import Source
-from winnow.settings import HealthSettings, KafkaSettings
+from winnow.settings import HealthSettings, KafkaSettings, ObjectSettings
 
 
-class Settings(KafkaSettings, HealthSettings):
+class IngestSettings(KafkaSettings, ObjectSettings):
+    """What every way in needs: the broker, and the object storage for images too large for a record."""
+
+
+class Settings(IngestSettings, HealthSettings):
     """Everything that ingest can be told."""
 
     ingest_sources: list[Source] = Field(min_length=1, description="JSON list of {camera, source, pace, start, …}.")

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from store.adapters.announcer import Announcer
-from store.adapters.references import References
 from store.handler import StoreHandler
 from store.settings import Settings
 from winnow import db
@@ -17,6 +16,7 @@ from winnow.health import Health, HealthServer
 from winnow.kafka.consumer import ConsumerLoop
 from winnow.kafka.producer import Publisher
 from winnow.objects import Objects
+from winnow.references import References
 from winnow.settings import DatabaseSettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -37,7 +37,7 @@ def handler(settings: Settings) -> Iterator[StoreHandler]:
         codec = Codec(settings.registry_url)
         publisher = Publisher(settings, client_id="store")
         announcer = Announcer(publisher, codec, database, topic=settings.names.images)
-        references = References(objects, settings.reference_buckets or [objects.bucket], settings.reference_max_bytes)
+        references = References(objects, settings)
         yield stack.enter_context(
             StoreHandler(
                 names=settings.names,

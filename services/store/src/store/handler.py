@@ -14,7 +14,6 @@ import structlog
 
 from store.adapters import rows
 from store.adapters.announcer import Announcer
-from store.adapters.references import References
 from store.adapters.rows import ImageNow, StoredFrame
 from store.domain.images import check, image_of
 from winnow import metrics
@@ -28,6 +27,7 @@ from winnow.kafka.deadletter import dead_letter
 from winnow.kafka.producer import Publisher
 from winnow.kafka.record import Record
 from winnow.objects import Objects
+from winnow.references import References
 
 log = structlog.get_logger()
 

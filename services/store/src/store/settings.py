@@ -13,5 +13,3 @@ class Settings(KafkaSettings, ObjectSettings, DatabaseSettings, HealthSettings):
     store_batch_max: int = Field(64, ge=1, description="Most selected frames in one batch; each carries its image.")
     store_linger_s: float = Field(0.1, ge=0, description="Longest wait for a batch to fill.")
     store_threads: int = Field(6, ge=1, description="Objects written at a time.")
-    reference_buckets: list[str] = Field([], description="Buckets that image references may name; none: s3_bucket.")
-    reference_max_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest image that a reference may name.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from ingest.domain.capture_time import exif_time
-from ingest.domain.picture import INLINE_LIMIT_BYTES, refusal
+from ingest.domain.picture import LARGEST_BYTES, refusal
 from winnow.clock import EPOCH
 
 BEGINNING_BYTES = 16
@@ -53,7 +53,7 @@ def whole(path: Path) -> tuple[bytes, tuple[str, str] | None]:
     """A picture's bytes, or why they are not taken. Of a file that is too large no more is read than shows it."""
     try:
         with path.open("rb") as file:
-            image = file.read(INLINE_LIMIT_BYTES + 1)
+            image = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         return b"", _unreadable(error)
     return image, refusal(image, len(image))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import KafkaError, Message, Producer
 
+from ingest.adapters.records import FrameRecord, FrameRecords
 from winnow import metrics
-from winnow.codec import Codec
 from winnow.errors import DependencyDown
 from winnow.events import Frame
 from winnow.kafka import config
@@ -40,13 +40,12 @@ class Sender:
     def __init__(
         self,
         settings: KafkaSettings,
-        codec: Codec,
+        records: FrameRecords,
         camera: str,
         stop: threading.Event,
         answered: Callable[[KafkaError | None], None],
     ) -> None:
-        self._topic = settings.names.frames
-        self._codec = codec
+        self._records = records
         self._camera = camera
         self._stop = stop
         self._answered = answered
@@ -60,10 +59,12 @@ class Sender:
 
         Raises `Refused` where the schema is not registered, `KafkaException` where the broker can never take it.
         """
-        value = self._encoded(frame)
-        while value is not None:
+        record = self._record_of(frame)
+        while record is not None:
             try:
-                self._producer.produce(self._topic, value, self._camera, on_delivery=self._report)
+                self._producer.produce(
+                    record.topic, record.value, record.key, record.partition, on_delivery=self._report
+                )
             except BufferError:
                 if not self._turn(SLICE_S):
                     return False
@@ -90,16 +91,16 @@ class Sender:
                     break
         return self._open
 
-    def _encoded(self, frame: Frame) -> bytes | None:
-        """None when `stop` came while the registry was away. It is asked once for a schema, never again."""
+    def _record_of(self, frame: Frame) -> FrameRecord | None:
+        """None when `stop` came while a server was away."""
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
             try:
-                return self._codec.encode(self._topic, frame)
+                return self._records.of(frame)
             except DependencyDown as error:
-                metrics.dependency_down.labels("schema registry").inc()
+                metrics.dependency_down.labels(str(error).split(":", 1)[0]).inc()
                 log.warning(
-                    "waiting for the schema registry; nothing is lost",
+                    "waiting; nothing is lost",
                     camera=self._camera, frame=frame.sequence, reason=str(error), retry_in_s=wait_s,
                 )  # fmt: skip
                 self.pause(time.monotonic() + wait_s)

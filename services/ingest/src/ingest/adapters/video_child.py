@@ -1,25 +1,21 @@
 """`python -m ingest.adapters.video_child FILE`: a video's frames as JPEG to standard output.
 
 The form is that of `winnow_scenes.records`. A process of its own: what a broken video does to the decoder, it
-does to this process alone. Each frame is encoded with quality 90, 4:2:0, or the first lower one that a record holds.
+does to this process alone.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import av
 import cv2
-from numpy.typing import NDArray
 
-from ingest.domain.picture import INLINE_LIMIT_BYTES
+from ingest.adapters.jpeg import jpeg
 from winnow_scenes.lifetime import end_with_parent
 from winnow_scenes.records import write_begin, write_end, write_frame
-
-QUALITIES = (90, 80, 65, 50)
-"""A grainy 4K frame has 990 kB with 90 and 560 with 80."""
 
 MISSING_SHARE = 0.02
 """A file that holds this much less than its header says was cut off."""
@@ -63,28 +59,6 @@ def stream_video(path: str, out: BinaryIO) -> int:
             raise NotWhole(f"the video breaks off after {count} of {stream.frames} frames")
     write_end(out, count)
     return count
-
-
-def jpeg(picture: NDArray[Any]) -> bytes | None:
-    """A uint8 (height, width, 3) BGR picture as JPEG; with the lowest quality it may still be too large for a record.
-
-    None where there is no JPEG of this size.
-    """
-    data = b""
-    for quality in QUALITIES:
-        form = [
-            cv2.IMWRITE_JPEG_QUALITY,
-            quality,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-        ]
-        ok, encoded = cv2.imencode(".jpg", picture, form)
-        if not ok:
-            return None
-        data = encoded.tobytes()
-        if len(data) <= INLINE_LIMIT_BYTES:
-            break
-    return data
 
 
 def main() -> int:

@@ -1,9 +1,12 @@
-"""What a picture file is, by its first bytes, and whether it may be sent within a record."""
+"""What a picture file is, by its first bytes, and whether it may be sent."""
 
 from __future__ import annotations
 
 INLINE_LIMIT_BYTES = 900_000
-"""Larger images do not go into a record (the topic takes 2 MiB, a selected frame carries more beside it)."""
+"""Larger images go by reference (the topic takes 2 MiB, a selected frame carries more beside it)."""
+
+LARGEST_BYTES = 32 * 1024 * 1024
+"""As large as readers take a referenced image (`WINNOW_REFERENCE_MAX_BYTES`)."""
 
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
@@ -22,6 +25,6 @@ def refusal(image: bytes, size_bytes: int) -> tuple[str, str] | None:
         return "empty", "the file is empty"
     if content_type(image) is None:
         return "not_an_image", f"not a JPEG or PNG (first bytes {image[:4].hex(' ')})"
-    if size_bytes > INLINE_LIMIT_BYTES:
-        return "too_large", f"{size_bytes:,} bytes; an image within a record has at most {INLINE_LIMIT_BYTES:,}"
+    if size_bytes > LARGEST_BYTES:
+        return "too_large", f"{size_bytes:,} bytes; an image has at most {LARGEST_BYTES:,}"
     return None

@@ -7,17 +7,19 @@ import hashlib
 from winnow.errors import PoisonRecord
 from winnow.events import ImageRef
 from winnow.objects import Objects
+from winnow.settings import ObjectSettings
 
 PREFIX = "staging/"
+"""Where referenced images lie; ingest alone writes there."""
 
 
 class References:
     """Fetches referenced images from listed buckets. Thread-safe."""
 
-    def __init__(self, objects: Objects, buckets: list[str], max_bytes: int) -> None:
+    def __init__(self, objects: Objects, settings: ObjectSettings) -> None:
         self._objects = objects
-        self._buckets = frozenset(buckets)
-        self._max_bytes = max_bytes
+        self._buckets = frozenset(settings.reference_buckets or [objects.bucket])
+        self._max_bytes = settings.reference_max_bytes
 
     def fetch(self, reference: ImageRef) -> bytes:
         """The bytes. Raises `PoisonRecord` where they may not be read, are gone or are others, `DependencyDown`."""
