@@ -10,7 +10,8 @@ import numpy as np
 
 from selector.adapters.frames import Extracted
 from selector.adapters.policies import Policies
-from selector.adapters.processor import FrameProcessor, States
+from selector.adapters.processor import FrameProcessor
+from selector.adapters.verdicts import States
 from selector.domain.ring import Ring
 from selector.domain.signature import ExtractionLimits, Signature, extract
 from selector.settings import SelectorSettings

@@ -49,12 +49,17 @@ def extract_record(record: Record, codec: Codec, limits: ExtractionLimits) -> Ex
     if not isinstance(frame.image, bytes):
         detail = f"the image lies at {frame.image.bucket}/{frame.image.key}; references are not read yet"
         return Extracted(frame, frame_id, MISSING_REFERENCE, detail, size_bytes=frame.image.size_bytes)
-    found = extract(frame.image, limits)
+    return extract_image(frame, frame_id, frame.image, limits)
+
+
+def extract_image(frame: Frame, frame_id: str, image: bytes, limits: ExtractionLimits) -> Extracted:
+    """What of a frame's decision depends on its picture alone."""
+    found = extract(image, limits)
     return Extracted(
         frame,
         frame_id,
         detail=found.reason if isinstance(found, Unreadable) else "",
         signature=None if isinstance(found, Unreadable) else found,
-        content_hash=xxhash.xxh3_128_intdigest(frame.image),
-        size_bytes=len(frame.image),
+        content_hash=xxhash.xxh3_128_intdigest(image),
+        size_bytes=len(image),
     )

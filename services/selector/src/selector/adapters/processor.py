@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from selector.adapters.frames import Extracted, extract_record
 from selector.adapters.policies import Policies
-from selector.domain.decide import ObservedFrame, decide
+from selector.adapters.verdicts import States, judge
 from selector.domain.signature import ExtractionLimits
-from selector.domain.state import CameraState, changes, restored
+from selector.domain.state import changes, restored
 from winnow import metrics
 from winnow.clock import now
 from winnow.codec import Codec
@@ -32,10 +32,8 @@ from winnow.kafka.record import Record
 from winnow.kafka.transactional import Decided, Output
 
 SERVICE = "selector"
-MAX_DETAIL, MAX_KEY_BYTES = 1000, 1000
+MAX_KEY_BYTES = 1000
 """What comes from outside is cut, so that no verdict can outgrow a record; the whole is in the dead letter."""
-
-States = dict[str, CameraState]
 
 
 class FrameProcessor:
@@ -87,7 +85,7 @@ class FrameProcessor:
         verdicts: list[Verdict] = []
         outputs: list[Output] = []
         for record, extracted in batch:
-            verdict = self._verdict(record, extracted, after)
+            verdict = judge(extracted, _source(record), record.timestamp, after, self._policies.in_force)
             verdicts.append(verdict)
             outputs.append(self._output(record, self._names.verdicts, "verdict", verdict, verdict))
             if verdict.outcome is Outcome.KEPT and extracted.frame is not None:
@@ -101,43 +99,14 @@ class FrameProcessor:
         states = [self._state_output(r) for s in changed for r in changes(state.get(s.camera_id), s)]
         return Decided([*outputs, *states], after, _counted(verdicts, states))
 
-    def _verdict(self, record: Record, extracted: Extracted, states: States) -> Verdict:
-        source = Source(record.topic, record.partition, record.offset)
-        frame, frame_id = extracted.frame, extracted.frame_id
-        if frame is None or frame_id is None or extracted.refused:
-            return Verdict(
-                camera_id=frame.camera_id if frame is not None else None,
-                frame_id=frame_id,
-                source=source,
-                broker_time=record.timestamp,
-                captured_at=frame.captured_at if frame is not None else None,
-                event_time=record.timestamp,
-                outcome=Outcome.UNREADABLE,
-                reason=extracted.refused,
-                detail=extracted.detail[:MAX_DETAIL],
-                size_bytes=extracted.size_bytes,
-                decided_at=now(),
-            )
-        observed = ObservedFrame(
-            camera_id=frame.camera_id,
-            frame_id=frame_id,
-            source=source,
-            captured_at=frame.captured_at,
-            broker_time=record.timestamp,
-            size_bytes=extracted.size_bytes,
-            content_hash=extracted.content_hash,
-            signature=extracted.signature,
-            unreadable=extracted.detail,
-            decided_at=now(),
-        )
-        state = states.get(frame.camera_id) or CameraState(frame.camera_id)
-        verdict, states[frame.camera_id] = decide(state, observed, self._policies.in_force(frame.camera_id))
-        return verdict
-
     def _output(self, record: Record, topic: str, kind: str, event: object, verdict: Verdict) -> Output:
         headers = cloud_event(kind, SERVICE, verdict.source, verdict.decided_at, record)
         key = record.key if len(record.key or b"") <= MAX_KEY_BYTES else None
         return Output(topic, key, self._codec.encode(topic, event), headers)
+
+
+def _source(record: Record) -> Source:
+    return Source(record.topic, record.partition, record.offset)
 
 
 def _cameras(batch: list[tuple[Record, Extracted]]) -> list[str]:
