@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from winnow_cli.stack import Home
 
 CLONE = Path(__file__).resolve().parents[4]
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Most tests wait for servers more than they compute. Each process has servers of its own, and the first folders of
+`tests/` have the longest files."""
+
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
@@ -23,6 +27,8 @@ def test(context: typer.Context) -> None:
     """Run the tests with real servers of their own; whatever is given goes on to pytest, and so does its exit code.
 
     Paths count from the root of the clone. Everything that a run leaves is in the home's `test` folder, until the next.
+
+    Two files at a time, each with servers of its own; `-n 0` runs one after the other, in this process.
 
     Examples: `winnow test` · `winnow test -k selector` · `winnow test tests/unit -x`
     """
@@ -40,7 +46,7 @@ def test(context: typer.Context) -> None:
     os.chdir(CLONE)  # tests import each other from here
     sys.stdout.flush()
     places = [f"--basetemp={folder / 'tmp'}", "-o", f"cache_dir={folder / 'pytest'}"]
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *places, *context.args])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *places, *context.args])  # noqa: S606
 
 
 def _hold(lock: Path, home: Home) -> None:
