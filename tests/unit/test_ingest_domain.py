@@ -25,6 +25,8 @@ def ago(seconds: float) -> datetime:
     [
         (JPEG, "image/jpeg", None),
         (b"\x89PNG\r\n\x1a\n0", "image/png", None),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp", None),
+        (b"RIFF\x10\0\0\0WAVEfmt ", None, "not_an_image"),
         (b"GIF89a", None, "not_an_image"),
         (b"hello", None, "not_an_image"),
         (b"", None, "empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -19,10 +20,12 @@ from tests.support.world import eventually
 
 from ingest.adapters.child import FrameChild, SourceFailed
 from ingest.adapters.doors import NotTaken, open_door
+from ingest.adapters.encode import as_jpeg
 from ingest.domain.picture import LARGEST_BYTES
 from ingest.domain.source import Source
 from winnow.errors import Refused
 from winnow.events import Frame
+from winnow.identity import frame_id_of_file
 
 FPS = 10
 
@@ -74,11 +77,13 @@ def frames(source: Path | str, **more: object) -> list[Frame]:
     return [item for item in found if isinstance(item, Frame)]
 
 
-def test_pictures_pass_byte_for_byte_in_natural_order(tmp_path: Path) -> None:
+def test_jpegs_pass_byte_for_byte_in_natural_order_and_others_are_encoded(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["f10.jpg", "f2.jpg", "f1.png"])
     found = frames(tmp_path, start=datetime(2026, 1, 1, tzinfo=UTC), interval_s=2)
-    assert [f.image for f in found] == [(tmp_path / n).read_bytes() for n in ("f1.png", "f2.jpg", "f10.jpg")]
-    assert [f.content_type for f in found] == ["image/png", "image/jpeg", "image/jpeg"]
+    png, *jpegs = ((tmp_path / n).read_bytes() for n in ("f1.png", "f2.jpg", "f10.jpg"))
+    assert [f.image for f in found] == [as_jpeg(png), *jpegs]
+    assert found[0].frame_id == frame_id_of_file("cam", hashlib.sha256(png).hexdigest(), 0), "of the file's own bytes"
+    assert {f.content_type for f in found} == {"image/jpeg"}
     assert [f.captured_at.second for f in found] == [0, 2, 4]
     assert [f.frame_id for f in frames(tmp_path)] == [f.frame_id for f in found]
 
@@ -98,12 +103,14 @@ def test_what_is_not_a_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.gif").write_bytes(b"GIF89a....")
     (tmp_path / "d.jpg").write_bytes(b"")
     (tmp_path / "e.jpg").write_bytes(b"\xff\xd8\xff" + bytes(LARGEST_BYTES))
+    (tmp_path / "f.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
     found = items(tmp_path)
     assert [(Path(i.name).name, i.reason) for i in found if isinstance(i, NotTaken)] == [
         ("a.txt", "not_an_image"),
         ("c.gif", "not_an_image"),
         ("d.jpg", "empty"),
         ("e.jpg", "too_large"),
+        ("f.png", "undecodable"),
     ]
     assert sum(isinstance(i, Frame) for i in found) == 1
 
@@ -129,7 +136,7 @@ def test_a_picture_that_would_harm_its_reader_is_sent_as_it_is(tmp_path: Path) -
     bomb = b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xdc\xff\xdc\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xd9"
     exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff" + b"\x87\x69\x00\x04\xff\xff\xff\xff" * 20
     broken = b"\xff\xd8\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + b"\xff\xd9"
-    for name, image in (("a.jpg", bomb), ("b.jpg", broken), ("c.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40)):
+    for name, image in (("a.jpg", bomb), ("b.jpg", broken)):
         (tmp_path / name).write_bytes(image)
         os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
     assert [f.image for f in frames(tmp_path)] == [path.read_bytes() for path in sorted(tmp_path.iterdir())]

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from ingest.adapters.child import FrameChild, SourceFailed
+from ingest.adapters.encode import as_jpeg
 from ingest.adapters.folder import beginning, files_in, look, whole
 from ingest.domain.capture_time import footage_start, picture_times, whole_ms
 from ingest.domain.picture import content_type, refusal
@@ -94,6 +95,11 @@ def _pictures(source: Source, path: Path) -> Iterator[Frame | NotTaken]:
         if refused is not None:
             yield NotTaken(str(one.path), *refused)
             continue
+        try:
+            encoded = as_jpeg(image)
+        except Refused as error:
+            yield NotTaken(str(one.path), "undecodable", str(error))
+            continue
         digest = hashlib.sha256(image).hexdigest()
         yield Frame(
             # The index counts files with these same bytes: a picture keeps its id when others come beside it.
@@ -101,8 +107,8 @@ def _pictures(source: Source, path: Path) -> Iterator[Frame | NotTaken]:
             camera_id=source.camera,
             captured_at=whole_ms(time_of[one.path]),
             sequence=sequence,
-            content_type=content_type(image) or "",
-            image=image,
+            content_type="image/jpeg",
+            image=encoded,
         )
         copies[digest] += 1
 

@@ -70,10 +70,10 @@ def _unreadable(error: OSError) -> tuple[str, str]:
 
 
 def _taken_at(path: Path) -> datetime | None:
-    """The EXIF time of a JPEG or PNG; None where it has none or is no picture."""
+    """The EXIF time of a picture; None where it has none or is no picture."""
     base = ExifTags.Base
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG")) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
             if "exif" not in image.info:
                 return None  # asked for it, Pillow would decode a whole PNG to see whether it comes at the end
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)

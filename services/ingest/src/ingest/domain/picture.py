@@ -8,11 +8,16 @@ INLINE_LIMIT_BYTES = 900_000
 LARGEST_BYTES = 32 * 1024 * 1024
 """As large as readers take a referenced image (`WINNOW_REFERENCE_MAX_BYTES`)."""
 
+LARGEST_PIXELS = 100_000_000
+"""As many as the selector reads."""
+
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
 def content_type(image: bytes) -> str | None:
-    """The media type of a JPEG or PNG, None for everything else."""
+    """The media type of a JPEG, PNG or WebP, None for everything else."""
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        return "image/webp"
     return next((kind for magic, kind in _MAGIC if image.startswith(magic)), None)
 
 
@@ -24,7 +29,27 @@ def refusal(image: bytes, size_bytes: int) -> tuple[str, str] | None:
     if not image:
         return "empty", "the file is empty"
     if content_type(image) is None:
-        return "not_an_image", f"not a JPEG or PNG (first bytes {image[:4].hex(' ')})"
+        return "not_an_image", f"not a JPEG, PNG or WebP (first bytes {image[:4].hex(' ')})"
     if size_bytes > LARGEST_BYTES:
         return "too_large", f"{size_bytes:,} bytes; an image has at most {LARGEST_BYTES:,}"
+    return None
+
+
+def declared_size(image: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels by the header of a PNG or WebP; None where that holds none.
+
+    Sources: PNG specification, section 11.2.2 (IHDR); WebP container specification (VP8X) and RFC 6386, section 9.1
+    (VP8), WebP lossless bitstream specification, section 3 (VP8L).
+    """
+    if content_type(image) == "image/png" and image[12:16] == b"IHDR" and len(image) >= 24:
+        return int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
+    if content_type(image) != "image/webp" or len(image) < 30:
+        return None
+    if image[12:16] == b"VP8X":
+        return 1 + int.from_bytes(image[24:27], "little"), 1 + int.from_bytes(image[27:30], "little")
+    if image[12:16] == b"VP8 " and image[23:26] == b"\x9d\x01\x2a":
+        return int.from_bytes(image[26:28], "little") & 0x3FFF, int.from_bytes(image[28:30], "little") & 0x3FFF
+    if image[12:16] == b"VP8L" and image[20] == 0x2F:
+        bits = int.from_bytes(image[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     return None
