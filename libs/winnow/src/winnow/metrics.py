@@ -29,6 +29,8 @@ frames_published = Counter("winnow_frames_published", "Frames acknowledged by th
 frames_refused = Counter("winnow_frames_refused", "Files and frames that ingest did not take.", ["camera", "reason"])
 frames_failed = Counter("winnow_frames_failed", "Frames that the broker did not take.", ["camera"])
 
+staged_objects_swept = Counter("winnow_staged_objects_swept", "Objects deleted from the staging area by age.")
+
 images_stored = Counter("winnow_images_stored", "Images put into object storage for the first time.")
 kept_frames_stored = Counter("winnow_kept_frames_stored", "Kept frames recorded for the first time.")
 store_time = Histogram("winnow_store_batch_seconds", "One batch: objects, rows and events.", buckets=SECONDS)

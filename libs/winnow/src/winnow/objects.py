@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
 from winnow.errors import DependencyDown
@@ -88,6 +90,18 @@ class Objects:
         with _translated():
             found = self._client.list_objects(self.bucket, prefix=prefix, recursive=True)
             return {item.object_name: item.size or 0 for item in found if item.object_name}
+
+    def folders(self, prefix: str) -> list[str]:
+        """The next level of keys below a prefix, each ending in `/`."""
+        with _translated():
+            found = self._client.list_objects(self.bucket, prefix=prefix)
+            return [item.object_name for item in found if item.is_dir and item.object_name]
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Deletes objects; one that is not there is no error."""
+        with _translated():
+            for error in self._client.remove_objects(self.bucket, [DeleteObject(key) for key in keys]):
+                raise DependencyDown(f"object storage: DELETE {error.name} answered {error.code}: {error.message}")
 
 
 class _translated:  # noqa: N801 - reads as a phrase at the call

@@ -13,6 +13,7 @@ import structlog
 from ingest.adapters.cameras import Cameras
 from ingest.adapters.records import FrameRecords
 from ingest.adapters.staging import Staging
+from ingest.adapters.sweeper import Sweeper
 from ingest.domain.source import Source
 from ingest.playing import Played, play
 from ingest.settings import IngestSettings, Settings
@@ -65,6 +66,8 @@ def serve(settings: Settings, stop: threading.Event) -> int:
     server = HealthServer(health, settings.health_host, settings.health_port)
     try:
         health.ready()
+        sweeper = Sweeper(settings, Objects(settings))
+        threading.Thread(target=sweeper.run, args=(stop,), name="sweeper", daemon=True).start()
         results = Ingest(settings.ingest_sources, settings).run(stop, beat=health.beat)
     finally:
         server.close()

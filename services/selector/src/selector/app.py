@@ -18,6 +18,8 @@ from selector.settings import SelectorSettings
 from winnow.codec import Codec
 from winnow.health import Health, HealthServer
 from winnow.kafka.transactional import LoopSettings, TransactionalLoop
+from winnow.objects import Objects
+from winnow.references import References
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def build(settings: SelectorSettings) -> Selector:
     codec = Codec(settings.registry_url)
     health = Health()
     policies = Policies(settings, codec, client_id=settings.instance)
-    processor = FrameProcessor(names, codec, policies, ExtractionLimits(settings.max_pixels))
+    references = References(Objects(settings), settings)
+    processor = FrameProcessor(names, codec, policies, references, ExtractionLimits(settings.max_pixels))
     loop_settings = LoopSettings(
         group=names.group("selector"),
         topic=names.frames,

@@ -6,10 +6,10 @@ import uuid
 
 from pydantic import Field
 
-from winnow.settings import HealthSettings, KafkaSettings
+from winnow.settings import HealthSettings, KafkaSettings, ObjectSettings
 
 
-class SelectorSettings(KafkaSettings, HealthSettings):
+class SelectorSettings(KafkaSettings, ObjectSettings, HealthSettings):
     """`WINNOW_INSTANCE` is worth setting: a restart under the same name frees at once what the dead process held."""
 
     instance: str = Field(

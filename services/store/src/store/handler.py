@@ -89,7 +89,7 @@ class StoreHandler:
         except PoisonRecord as error:
             return error
         # Always, and never a look first whether it is there: a look costs as much, and this mends what was removed.
-        self._objects.put(image.key, image.data, image.content_type)
+        self._objects.put(image.key, data, image.content_type)
         return StoredFrame(record, frame, image, self._objects.bucket)
 
     def _save(self, stored: list[StoredFrame]) -> dict[str, ImageNow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from ingest.domain.staging import day_of
 from winnow.clock import now
 from winnow.events import ImageRef
 from winnow.objects import Objects
@@ -23,6 +24,6 @@ class Staging:
         is about to delete.
         """
         digest = hashlib.sha256(image).hexdigest()
-        key = f"{PREFIX}{now():%Y-%m-%d}/{digest}"
+        key = f"{PREFIX}{day_of(now())}/{digest}"
         self._objects.put(key, image, content_type)
         return ImageRef(self._objects.bucket, key, len(image), digest)

@@ -13,8 +13,9 @@ from winnow.errors import PoisonRecord
 from winnow.events import Frame
 from winnow.identity import check_camera_id, check_frame_id, frame_id_of_capture
 from winnow.kafka.record import Record
+from winnow.references import BadReference, References
 
-NOT_AVRO, WRONG_KEY, INVALID_ID, MISSING_REFERENCE = "not_avro", "wrong_key", "invalid_id", "missing_reference"
+NOT_AVRO, WRONG_KEY, INVALID_ID = "not_avro", "wrong_key", "invalid_id"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +31,11 @@ class Extracted:
     size_bytes: int = 0
 
 
-def extract_record(record: Record, codec: Codec, limits: ExtractionLimits) -> Extracted:
-    """Decodes a record of the frames topic and the picture in it. Raises `DependencyDown` (registry)."""
+def extract_record(record: Record, codec: Codec, references: References, limits: ExtractionLimits) -> Extracted:
+    """Decodes a record of the frames topic and the picture in it. Raises `DependencyDown` (registry, storage).
+
+    A referenced image is let go when it has been looked at: only one a thread is ever in memory.
+    """
     try:
         frame = codec.decode(Frame, record.value)
     except PoisonRecord as error:
@@ -47,8 +51,11 @@ def extract_record(record: Record, codec: Codec, limits: ExtractionLimits) -> Ex
         detail = f"the record's key {(record.key or b'')[:200]!r} is not its camera id {frame.camera_id!r}"
         return Extracted(None, refused=WRONG_KEY, detail=detail)
     if not isinstance(frame.image, bytes):
-        detail = f"the image lies at {frame.image.bucket}/{frame.image.key}; references are not read yet"
-        return Extracted(frame, frame_id, MISSING_REFERENCE, detail, size_bytes=frame.image.size_bytes)
+        try:
+            image = references.fetch(frame.image)
+        except BadReference as error:
+            return Extracted(frame, frame_id, error.reason, str(error), size_bytes=max(0, frame.image.size_bytes))
+        return extract_image(frame, frame_id, image, limits)
     return extract_image(frame, frame_id, frame.image, limits)
 
 

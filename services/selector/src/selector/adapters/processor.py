@@ -30,6 +30,7 @@ from winnow.kafka.deadletter import dead_letter
 from winnow.kafka.headers import cloud_event
 from winnow.kafka.record import Record
 from winnow.kafka.transactional import Decided, Output
+from winnow.references import References
 
 SERVICE = "selector"
 MAX_KEY_BYTES = 1000
@@ -39,17 +40,20 @@ MAX_KEY_BYTES = 1000
 class FrameProcessor:
     """Judges the frames of a partition; keeps nothing between calls."""
 
-    def __init__(self, names: Names, codec: Codec, policies: Policies, limits: ExtractionLimits) -> None:
+    def __init__(
+        self, names: Names, codec: Codec, policies: Policies, references: References, limits: ExtractionLimits
+    ) -> None:
         self._names = names
         self._codec = codec
         self._policies = policies
+        self._references = references
         self._limits = limits
 
     def waits_for(self) -> str:
         return self._policies.waits_for()
 
     def extract(self, record: Record) -> Extracted:
-        return extract_record(record, self._codec, self._limits)
+        return extract_record(record, self._codec, self._references, self._limits)
 
     # --- state --------------------------------------------------------------------------------------------------
 

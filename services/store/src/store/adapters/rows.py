@@ -60,7 +60,7 @@ async def _save_image(connection: Any, same: list[StoredFrame], at: datetime) ->
             first.image.image_id,
             first.bucket,
             first.image.key,
-            len(first.image.data),
+            first.image.size_bytes,
             first.frame.width,
             first.frame.height,
             first.image.content_type,

@@ -21,7 +21,7 @@ class Image:
     image_id: str
     key: str
     content_type: str
-    data: bytes
+    size_bytes: int
 
 
 def image_of(data: bytes) -> Image:
@@ -29,7 +29,7 @@ def image_of(data: bytes) -> Image:
     for start, (content_type, suffix) in FORMATS.items():
         if data.startswith(start):
             image_id = hashlib.sha256(data).hexdigest()
-            return Image(image_id, f"images/{image_id[:2]}/{image_id}.{suffix}", content_type, data)
+            return Image(image_id, f"images/{image_id[:2]}/{image_id}.{suffix}", content_type, len(data))
     raise PoisonRecord(f"neither JPEG nor PNG (first bytes {data[:4].hex(' ') or 'none'})")
 
 
