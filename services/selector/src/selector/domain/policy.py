@@ -36,8 +36,8 @@ RANGES: dict[str, tuple[float, float, str]] = {
 """What each number of a policy may be: least, most, unit."""
 
 
-def check(policy: SelectionPolicy, *, is_default: bool) -> None:
-    """Raises `Refused` naming every field that cannot be, with its range."""
+def faults(policy: SelectionPolicy, *, is_default: bool) -> list[str]:
+    """What cannot be, a sentence for each field with its range."""
     wrong = [
         f"{name} is {value:.15g}; it must be from {least:.15g} to {most:.15g} {unit}"
         for name, (least, most, unit) in RANGES.items()
@@ -47,6 +47,12 @@ def check(policy: SelectionPolicy, *, is_default: bool) -> None:
         wrong.append(f"sampling_key has {len(policy.sampling_key or b'')} bytes; the default needs {MIN_KEY_BYTES}")
     if policy.sampling_key is not None and not is_default and len(policy.sampling_key) < MIN_KEY_BYTES:
         wrong.append(f"sampling_key has {len(policy.sampling_key)} bytes; it must be null or {MIN_KEY_BYTES} or more")
+    return wrong
+
+
+def check(policy: SelectionPolicy, *, is_default: bool) -> None:
+    """Raises `Refused` naming every field that cannot be, with its range."""
+    wrong = faults(policy, is_default=is_default)
     if wrong:
         raise Refused("; ".join(wrong))
 

@@ -1,0 +1,1 @@
+"""Cameras and policies as people set them: checked before they are written, read as the selector reads them."""
