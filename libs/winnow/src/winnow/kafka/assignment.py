@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -14,25 +14,25 @@ from confluent_kafka.admin import AdminClient
 from winnow import metrics
 from winnow.errors import DependencyDown, StateMismatch
 from winnow.kafka import config
+from winnow.kafka.processor import LoopSettings, Output, Processor, StateT
 from winnow.kafka.record import Record
 from winnow.kafka.restore import log_end, log_start, read_to_end
 from winnow.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from winnow.kafka.transactional import LoopSettings, Output, Processor
-
 log = structlog.get_logger()
-
-StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True, slots=True)
 class Owned(Generic[StateT]):
-    """A restored partition. `marks` are state records that go out with its next transaction."""
+    """A restored partition. `marks` are state records that go out with its next transaction.
+
+    `expired` is how many offsets the marks say retention took.
+    """
 
     state: StateT
     next_offset: int
     marks: tuple[Output, ...] = ()
+    expired: int = 0
 
 
 @dataclass(slots=True)
@@ -93,15 +93,25 @@ class Assignment(Generic[StateT]):
         owned = self._owned.get(record.partition)
         return owned is not None and record.offset >= owned.next_offset
 
+    def running(self) -> list[TopicPartition]:
+        """The partitions that run, each at the offset that is judged next."""
+        return [TopicPartition(self._settings.topic, p, owned.next_offset) for p, owned in self._owned.items()]
+
     def advance(self, partition: int, before: Owned[StateT], state: StateT, next_offset: int) -> None:
         """Takes over what a committed transaction has made so, unless the partition was lost meanwhile."""
+        # Not where a restore finds the range: until it is written, every restore finds it again.
+        metrics.expired_records.labels(self._settings.topic).inc(before.expired)
         if self._owned.get(partition) is before:
             self._owned[partition] = Owned(state, next_offset)
 
-    def seek(self, partition: int, offset: int) -> None:
-        """Back to an offset, unless the partition was lost meanwhile."""
-        if partition in self._owned:
-            self._consumer.seek(TopicPartition(self._settings.topic, partition, offset))
+    def rewind(self) -> None:
+        """Back to what is judged next, wherever it was read on."""
+        for where in self.running():
+            try:
+                self._consumer.seek(where)
+            except KafkaException as error:
+                log.warning("no seek; the partition is restored anew", partition=where.partition, error=str(error))
+                self.restore_anew(where.partition)
 
     # --- rebalance ----------------------------------------------------------------------------------------------
 
@@ -109,12 +119,7 @@ class Assignment(Generic[StateT]):
         self.joined = True
         self.rebalances += 1
         if partitions:
-            # Any valid offset will do: the partitions are paused until their state says where to go on.
-            starts = [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in partitions]
-            consumer.incremental_assign(starts)
-            consumer.pause(starts)
-        for partition in partitions:
-            self._begin_restore(partition.partition)
+            self._begin_paused(consumer, [p.partition for p in partitions])
         log.info("assigned", partitions=[p.partition for p in partitions])
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -135,9 +140,10 @@ class Assignment(Generic[StateT]):
     def restore_anew(self, partition: int) -> None:
         """Drops a partition's state and restores it, as after an assignment."""
         if partition in self._owned:
-            self._consumer.pause([TopicPartition(self._settings.topic, partition)])
             self._drop(partition)
-            self._begin_restore(partition)
+            # Not a pause: a partition whose offset was out of range is not fetched any more, and refuses a seek.
+            self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
+            self._begin_paused(self._consumer, [partition])
 
     def restore_all_anew(self) -> None:
         """As `restore_anew`, for every partition that runs."""
@@ -163,10 +169,15 @@ class Assignment(Generic[StateT]):
             self._owned[partition] = owned
             log.info("restored", partition=partition, next_offset=owned.next_offset)
 
-    def _begin_restore(self, partition: int) -> None:
-        restoring: _Restoring[StateT] = _Restoring()
-        restoring.future = self._pool.submit(self._restore, partition, restoring.cancelled)
-        self._restoring[partition] = restoring
+    def _begin_paused(self, consumer: Consumer, partitions: list[int]) -> None:
+        # Any valid offset will do: the partitions are paused until their state says where to go on.
+        starts = [TopicPartition(self._settings.topic, partition, OFFSET_BEGINNING) for partition in partitions]
+        consumer.incremental_assign(starts)
+        consumer.pause(starts)
+        for partition in partitions:
+            restoring: _Restoring[StateT] = _Restoring()
+            restoring.future = self._pool.submit(self._restore, partition, restoring.cancelled)
+            self._restoring[partition] = restoring
 
     def _restore(self, partition: int, cancelled: threading.Event) -> Owned[StateT] | None:
         """The partition's state and the offset to go on at; None when the partition was lost meanwhile."""
@@ -210,11 +221,10 @@ class Assignment(Generic[StateT]):
             log.info("the partition has no cursor: its accounting begins here", partition=partition, offset=first)
             return Owned(state, first, (self._processor.start(first),))
         if first > cursor:
-            metrics.expired_records.labels(self._settings.topic).inc(first - cursor)
             log.error(
                 "retention took frames before they were judged", partition=partition, first=cursor, last=first - 1
             )
-            return replace(Owned(state, first), marks=(self._processor.expired(cursor, first - 1),))
+            return Owned(state, first, (self._processor.expired(cursor, first - 1),), expired=first - cursor)
         return Owned(state, cursor)
 
     def _committed(self, partition: int) -> int | None:

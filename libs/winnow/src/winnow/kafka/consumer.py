@@ -13,6 +13,7 @@ from winnow import metrics
 from winnow.errors import DependencyDown
 from winnow.health import Health
 from winnow.kafka import config
+from winnow.kafka.backoff import FIRST_WAIT_S, LONGEST_WAIT_S, BackOff
 from winnow.kafka.lag import TimeLag
 from winnow.kafka.record import Record, record_of
 from winnow.settings import KafkaSettings
@@ -22,8 +23,6 @@ log = structlog.get_logger()
 Partition = tuple[str, int]
 
 POLL_S = 0.2
-FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 10.0
 
 
 class BatchHandler(Protocol):
@@ -59,7 +58,7 @@ class ConsumerLoop:
         self._consumer = Consumer(config.consumer(settings, group, client_id=client_id))
         self._lags = {topic: TimeLag(topic) for topic in topics}
         self._owned: set[Partition] = set()
-        self._waiting = False
+        self._back_off = BackOff(self._consumer, self._consumer.assignment, health)
         self._stash: list[Message] = []
 
     def run(self, stop: threading.Event) -> None:
@@ -108,50 +107,47 @@ class ConsumerLoop:
         if error is None:
             return record_of(message)
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-            self._skip_expired(str(message.topic()), int(message.partition() or 0))
+            self._skip_expired(message)
         elif error.fatal():
             raise KafkaException(error)
         else:
             log.warning("broker", error=str(error))
         return None
 
-    def _skip_expired(self, topic: str, partition: int) -> None:
+    def _skip_expired(self, message: Message) -> None:
         """Retention took records before they were read: named and counted, and the balance will show them."""
-        position = self._consumer.position([TopicPartition(topic, partition)])[0].offset
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        metrics.expired_records.labels(topic).inc(max(0, low - position) if position >= 0 else 0)
-        log.error("records expired before they were read", topic=topic, partition=partition, next=position, first=low)
-        self._consumer.seek(TopicPartition(topic, partition, low))
+        topic, partition, read_to = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+        if (topic, partition) not in self._owned:
+            return
+        try:
+            first, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        except KafkaException as error:
+            # Read from where it was: the broker will say so again once it can be asked.
+            log.warning("records expired; the broker does not say how many yet", error=str(error))
+            first = read_to
+        else:
+            metrics.expired_records.labels(topic).inc(max(0, first - read_to))
+            log.error(
+                "records expired before they were read", topic=topic, partition=partition, next=read_to, first=first
+            )
+        where = TopicPartition(topic, partition, first)
+        # Not a seek: a partition whose offset was out of range is not fetched any more, and refuses one.
+        self._consumer.incremental_unassign([where])
+        self._consumer.incremental_assign([where])
 
     def _settle(self, batch: list[Record], stop: threading.Event) -> None:
-        wait_s = FIRST_WAIT_S
         while batch:
             try:
                 self._handler.handle(batch)
             except DependencyDown as error:
-                metrics.dependency_down.labels(str(error).split(":", 1)[0]).inc()
-                log.warning("waiting; nothing is skipped", reason=str(error), retry_in_s=wait_s)
-                if not self._wait(wait_s, stop):
+                self._stash += self._back_off.after(error, stop)
+                if stop.is_set():
                     return
-                wait_s = min(LONGEST_WAIT_S, wait_s * 2)
                 batch = self._owned_records(batch)
             else:
+                self._back_off.reset()
                 self._commit(batch, stop)
                 return
-
-    def _wait(self, wait_s: float, stop: threading.Event) -> bool:
-        """Stays in the group, with the partitions paused. False when the service is to stop."""
-        self._waiting = True
-        self._consumer.pause(self._consumer.assignment())
-        until = time.monotonic() + wait_s
-        while time.monotonic() < until and not stop.is_set():
-            self._health.beat()
-            message = self._consumer.poll(min(POLL_S, wait_s))
-            if message is not None:
-                self._stash.append(message)
-        self._waiting = False
-        self._consumer.resume(self._consumer.assignment())
-        return not stop.is_set()
 
     def _commit(self, batch: list[Record], stop: threading.Event) -> None:
         ends: dict[Partition, Record] = {}
@@ -187,7 +183,7 @@ class ConsumerLoop:
                 TopicPartition(str(partition.topic), partition.partition, start if start >= 0 else OFFSET_BEGINNING)
             )
         consumer.incremental_assign(starts)
-        if self._waiting:
+        if self._back_off.waiting:
             consumer.pause(starts)
         self._owned |= {(str(p.topic), p.partition) for p in partitions}
         self._health.ready()
