@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,15 +19,19 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from winnow import contract
 from winnow.clock import from_ms
-from winnow.errors import DependencyDown, PoisonRecord, Refused
+from winnow.errors import DependencyDown, Misconfigured, PoisonRecord, Refused
 from winnow.events import ImageRef
 
 EventT = TypeVar("EventT")
 
 MAGIC = b"\0"
 PREFIX_BYTES = 5
-NOT_FOUND = (404, 422)
 MAX_SCHEMA_ID = 2**31 - 1
+NOT_NOW = (408, 425, 429)
+"""The answers below 500 that the same request may not get again (RFC 9110, 8470, 6585)."""
+
+UNKNOWN_S, MOST_UNKNOWN = 30.0, 10_000
+"""How long, and how many, unknown schema ids are remembered: a flood of poison must not become one of requests."""
 
 
 class Codec:
@@ -37,14 +42,20 @@ class Codec:
     """
 
     def __init__(self, registry_url: str) -> None:
-        self._registry = SchemaRegistryClient.new_client({"url": registry_url, "timeout": 10, "max.retries": 2})
+        self._registry = SchemaRegistryClient.new_client(
+            {"url": registry_url, "timeout": 5, "max.retries": 2, "retries.wait.ms": 200}
+        )
         self._converter = _converter()
         self._prefixes: dict[tuple[str, str], bytes] = {}
         self._pairs: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._ours: dict[str, Any] = {}
+        self._unknown_until: dict[int, float] = {}
 
     def encode(self, topic: str, event: object) -> bytes:
-        """The value of a record of `topic`. Raises `Refused` where the schema is not registered, `DependencyDown`."""
+        """The value of a record of `topic`.
+
+        Raises `Refused` where the schema is not registered, `Misconfigured`, `DependencyDown`.
+        """
         record = type(event).__name__
         payload = io.BytesIO()
         payload.write(self._prefix(topic, record))
@@ -52,7 +63,11 @@ class Codec:
         return payload.getvalue()
 
     def decode(self, kind: type[EventT], value: bytes | None) -> EventT:
-        """A record's event. Raises `PoisonRecord` for what no retry can mend, `DependencyDown` else."""
+        """A record's event.
+
+        Raises `PoisonRecord` for a record that no retry can mend, `Misconfigured` where the registry refuses (wrong
+        address, no permission), `DependencyDown` while it is away.
+        """
         if value is None:
             raise PoisonRecord("no value")
         if len(value) <= PREFIX_BYTES or value[:1] != MAGIC:
@@ -74,7 +89,7 @@ class Codec:
                 try:
                     registered = self._registry.lookup_schema(subject, Schema(contract.schema(record), "AVRO"))
                 except SchemaRegistryError as error:
-                    if error.http_status_code not in NOT_FOUND:
+                    if not _not_found(error):
                         raise
                     raise Refused(
                         f"the schema of {record} is not registered for {topic}; nothing was sent. "
@@ -96,13 +111,19 @@ class Codec:
         """The parsed schema of an id."""
         if schema_id > MAX_SCHEMA_ID:
             raise PoisonRecord(f"schema id {schema_id} is none")
+        unknown = f"schema id {schema_id} is unknown to the registry"
+        if time.monotonic() < self._unknown_until.get(schema_id, 0.0):
+            raise PoisonRecord(unknown)
         with _asking():
             try:
                 text = self._registry.get_schema(schema_id).schema_str or ""
             except SchemaRegistryError as error:
-                if error.http_status_code not in NOT_FOUND:
+                if not _not_found(error):
                     raise
-                raise PoisonRecord(f"schema id {schema_id} is unknown to the registry") from error
+                if len(self._unknown_until) >= MOST_UNKNOWN:
+                    self._unknown_until.clear()
+                self._unknown_until[schema_id] = time.monotonic() + UNKNOWN_S
+                raise PoisonRecord(unknown) from error
         try:
             return fastavro.parse_schema(json.loads(text))
         except Exception as error:  # another kind of schema leads the parser anywhere
@@ -124,8 +145,20 @@ def to_record(event: object) -> Any:
 def _asking() -> Iterator[None]:
     try:
         yield
-    except (SchemaRegistryError, httpx2.HTTPError, OSError) as error:
+    except SchemaRegistryError as error:
+        if error.http_status_code < 500 and error.http_status_code not in NOT_NOW:
+            raise Misconfigured(
+                f"the schema registry refuses: {error}. No retry can mend that; nothing was skipped. Check the address "
+                "and the credentials in WINNOW_REGISTRY_URL, then start again"
+            ) from error
+        raise DependencyDown(f"schema registry: {error}") from error
+    except (httpx2.HTTPError, OSError) as error:
         raise DependencyDown(f"schema registry: {type(error).__name__}: {error}") from error
+
+
+def _not_found(error: SchemaRegistryError) -> bool:
+    """Whether the registry itself says that it has no such schema: a 404 of whatever else is there has no such code."""
+    return (error.error_code or 0) // 100 in (404, 422)
 
 
 def _converter() -> Converter:

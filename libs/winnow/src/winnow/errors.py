@@ -13,6 +13,10 @@ class DependencyDown(WinnowError):
     """A server that does not answer: back off in place; nothing is skipped."""
 
 
+class Misconfigured(WinnowError):
+    """A server that will not have us as we are: no retry mends it, and no record is to blame. The process ends."""
+
+
 class Refused(WinnowError):
     """What was asked for cannot be right: nothing was changed."""
 

@@ -20,7 +20,8 @@ log = structlog.get_logger()
 class TableReader:
     """Gives every record of single-partition topics to `apply`, in order, from its own thread, until `close`.
 
-    `loaded` is set when all that was there at the start has been applied.
+    `loaded` is set when all that was there at the start has been applied. What `apply` raises, but for
+    `DependencyDown`, ends the reading, and `check` raises it.
     """
 
     def __init__(
@@ -29,11 +30,25 @@ class TableReader:
         self.loaded = threading.Event()
         self._apply = apply
         self._stop = threading.Event()
+        self._failure: Exception | None = None
         self._consumer = Consumer({**config.reader(settings, client_id=client_id), "enable.partition.eof": True})
         self._consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in topics])
         self._unread = set(topics)
-        self._thread = threading.Thread(target=self._follow, name="tables", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="tables", daemon=True)
         self._thread.start()
+
+    def check(self) -> None:
+        """Raises what ended the reading: a table that is followed no more must not be gone by in silence."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # goes to whoever asks next
+            self._failure = error
+        finally:
+            self._consumer.close()
 
     def _follow(self) -> None:
         while not self._stop.is_set():
@@ -49,7 +64,6 @@ class TableReader:
                     self.loaded.set()
             else:
                 log.warning("broker", error=str(error))
-        self._consumer.close()
 
     def _apply_until_done(self, record: Record) -> None:
         while not self._stop.is_set():

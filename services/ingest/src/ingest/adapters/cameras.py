@@ -27,6 +27,7 @@ class Cameras:
 
     def partition(self, camera_id: str) -> int:
         """The camera's own partition, else `BY_KEY`. Raises `DependencyDown` while the table was never read."""
+        self._table.check()
         if not self._table.loaded.is_set() and not self._table.loaded.wait(FIRST_READ_S):
             raise DependencyDown("broker: the cameras are not read yet")
         return self._partitions.get(camera_id, BY_KEY)

@@ -28,7 +28,8 @@ class Policies:
         self._table = TableReader(settings, topics, self._apply, client_id=f"{client_id}-policies")
 
     def waits_for(self) -> str:
-        """Empty once all policies and cameras are read and there is a default."""
+        """Empty once all policies and cameras are read and there is a default. Raises what ended the reading."""
+        self._table.check()
         if not self._table.loaded.is_set():
             return "reading policies and cameras"
         if not self._book.has_default:
@@ -36,6 +37,7 @@ class Policies:
         return ""
 
     def in_force(self, camera_id: str) -> PolicyInForce:
+        self._table.check()
         return self._book.in_force(camera_id)
 
     def close(self) -> None:
