@@ -90,7 +90,14 @@ class SeenWindow:
 
     @staticmethod
     def restored(count: int, chunks: dict[int, tuple[tuple[FrameKey, ...], tuple[int, ...]]]) -> SeenWindow:
-        """The window of which these are the chunks (ids, content hashes) by their place."""
+        """The window of which these are the chunks (ids, content hashes) by their place.
+
+        Raises `ValueError` where they are not what `count` identities leave behind.
+        """
+        sizes = {chunk: (len(keys), len(contents)) for chunk, (keys, contents) in chunks.items()}
+        expected = {chunk: (size, size) for chunk, size in enumerate(_chunk_sizes(count)) if size}
+        if wrong := sorted(c for c in expected | sizes if sizes.get(c) != expected.get(c)):
+            raise ValueError(f"of {count} identities seen, the chunks {wrong} are missing or not as they were written")
         window = SeenWindow(count)
         ids: list[tuple[FrameKey, ...]] = list(window.chunks)
         for chunk, (keys, contents) in chunks.items():
@@ -106,6 +113,14 @@ class SeenWindow:
         chunk, index = divmod(place, CHUNK)
         keys = self.chunks[chunk]
         return keys[index] if index < len(keys) else None
+
+
+def _chunk_sizes(count: int) -> list[int]:
+    """Identities in each chunk after `count` were added: once round, all are full but the one that was begun last."""
+    if not count:
+        return [0] * CHUNKS
+    last, begun = divmod((count - 1) % PLACES, CHUNK)
+    return [CHUNK] * last + [begun + 1] + [CHUNK if count > PLACES else 0] * (CHUNKS - last - 1)
 
 
 def _hash(key: FrameKey) -> int:

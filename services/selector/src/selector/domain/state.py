@@ -57,7 +57,7 @@ def changes(before: CameraState | None, after: CameraState) -> Iterator[Selector
 def restored(records: Iterable[SelectorState]) -> tuple[dict[str, CameraState], int | None]:
     """States by camera, and the cursor, from a partition's records in their order; the last of a key counts.
 
-    Raises `ValueError` where the records of a camera do not make a whole.
+    Raises `ValueError` naming a camera whose records do not make a whole.
     """
     scalars: dict[str, CameraScalars] = {}
     rings: dict[str, dict[int, tuple[str, int, bytes]]] = {}
@@ -75,16 +75,24 @@ def restored(records: Iterable[SelectorState]) -> tuple[dict[str, CameraState], 
         elif record.seen is not None:
             contents = tuple(_unsigned(value) for value in record.seen.content_hashes)
             chunks.setdefault(camera_id, {})[record.seen.chunk] = (record.seen.frame_ids, contents)
-    states = {camera_id: _camera(camera_id, s, rings, chunks) for camera_id, s in scalars.items()}
+    states = {}
+    for camera_id in scalars | rings | chunks:
+        try:
+            states[camera_id] = _camera(camera_id, scalars, rings, chunks)
+        except ValueError as error:
+            raise ValueError(f"camera {camera_id}: {error}") from error
     return states, cursor
 
 
 def _camera(
     camera_id: str,
-    scalars: CameraScalars,
+    known: dict[str, CameraScalars],
     rings: dict[str, dict[int, tuple[str, int, bytes]]],
     chunks: dict[str, dict[int, tuple[tuple[str | bytes, ...], tuple[int, ...]]]],
 ) -> CameraState:
+    scalars = known.get(camera_id)
+    if scalars is None:
+        raise ValueError("it has no scalars")
     residual, cosine = scalars.noise.values
     return CameraState(
         camera_id,
