@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winnow_cli.commands import balance, bench, demo, dlq, publish, stack, test, topics, trace
+from winnow_cli.commands import balance, bench, camera, demo, dlq, policy, publish, select, stack, test, topics, trace
 
 if TYPE_CHECKING:
     import typer
@@ -18,9 +18,12 @@ def register(app: typer.Typer) -> None:
     app.command()(stack.status)
     app.command()(stack.logs)
     app.command()(publish.publish)
+    app.command()(select.select)
     app.command(context_settings=test.PASSED_ON)(test.test)
     app.command()(balance.balance)
     app.command()(trace.trace)
+    app.add_typer(camera.app, name="camera")
+    app.add_typer(policy.app, name="policy")
     app.add_typer(dlq.app, name="dlq")
     app.add_typer(topics.app, name="topics")
     app.add_typer(bench.app, name="bench")

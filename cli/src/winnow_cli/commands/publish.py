@@ -45,14 +45,14 @@ def publish(
     from winnow.settings import load
     from winnow_cli.connection import environment
 
-    entries = [_source(camera, text, start, interval_s, live=live) for text in sources]
+    entries = [source_of(camera, text, start, interval_s, live=live) for text in sources]
     environment()
     settings = load(IngestSettings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    _log_to(console)
+    log_to(console)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     results: list[Played] = []
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -77,7 +77,7 @@ def publish(
         raise typer.Exit(FAILED)
 
 
-def _log_to(console: Console) -> None:
+def log_to(console: Console) -> None:
     """Ingest's own log as lines for a person: warnings and errors, above the progress."""
     import logging
 
@@ -102,7 +102,7 @@ def _log_to(console: Console) -> None:
     )
 
 
-def _source(camera: str, text: str, start: str | None, interval_s: float, *, live: bool) -> Source:
+def source_of(camera: str, text: str, start: str | None, interval_s: float, *, live: bool) -> Source:
     from pydantic import ValidationError
 
     from ingest.domain.source import Source

@@ -22,6 +22,8 @@ from winnow_cli.deployment.topics import Broker, Change
 
 DEFAULT = "default"
 KEY_BYTES = 32
+FIRST_POLICY = (360.0, 20.0)
+"""kept_per_hour and burst of the default where nobody has set one; the other fields are the record's own defaults."""
 
 
 class Contract:
@@ -68,7 +70,7 @@ class Contract:
         return read_to_end(self._settings, self._settings.names.policies, 0, client_id="winnow-topics")
 
     def _write_default(self, policy: SelectionPolicy | None) -> None:
-        base = policy or SelectionPolicy(kept_per_hour=360.0, burst=20.0, changed_at=now(), note="the first default")
+        base = policy or SelectionPolicy(*FIRST_POLICY, changed_at=now(), note="the first default")
         values = {name: getattr(base, name) for name in base.__slots__}
         values |= {"sampling_key": secrets.token_bytes(KEY_BYTES), "changed_at": now()}
         topic = self._settings.names.policies

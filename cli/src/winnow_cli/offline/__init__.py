@@ -1,0 +1,1 @@
+"""Selection without servers: a source's frames, judged by the selector's own code."""
