@@ -15,18 +15,14 @@ import cv2
 import pytest
 from tests.support.books import rows
 from tests.support.pictures import picture
-from tests.support.world import World, eventually
+from tests.support.settled import QUICK, settled
+from tests.support.world import World
 
-from ledger.adapters.evidence import balance
-from ledger.domain.balance import Balance
-from ledger.settings import ReaderSettings
 from winnow.events import Outcome, StoredImage, Verdict
 from winnow.objects import Objects
 from winnow_scenes import Scene
 
 pytestmark = pytest.mark.stack
-
-QUICK = {"WINNOW_LEDGER_LINGER_S": "0.3"}
 
 
 @pytest.fixture
@@ -47,24 +43,6 @@ def publish(world: World, *arguments: str) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert told["frames"] == told["published"] > 0
     return told
-
-
-def settled(world: World, frames: int) -> Balance:
-    """The balance once all is judged, stored and in the ledger; the identities hold then."""
-
-    def ask() -> Balance | None:
-        found = balance(world.settings(ReaderSettings))
-        quiet = found.frames == frames and not (found.pending or found.in_flight or found.unjudged)
-        return found if quiet else None
-
-    found = eventually(ask, timeout_s=90, what=f"{frames} frames through all services")
-    assert found is not None
-    assert (found.balanced, found.problems) == (True, ())
-    assert (found.lost, found.expired, found.doubled, found.missing) == (0, 0, 0, 0)
-    assert found.frames == found.verdicts
-    assert found.verdicts == found.kept + sum(found.rejected.values()) + found.unreadable + found.redelivered
-    assert found.kept == found.stored + found.dead_letters
-    return found
 
 
 def stored(world: World) -> dict[str, Any]:
