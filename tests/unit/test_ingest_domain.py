@@ -127,3 +127,22 @@ def test_a_scene_keeps_its_name_whatever_its_length_and_its_truth_file() -> None
 def test_a_scene_with_wrong_parameters_is_refused(source: str) -> None:
     with pytest.raises(Refused, match="scene:yard"):
         scene_arguments(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"source": "in"}, "the camera id is empty"),
+        ({"source": "topic:plain", "camera": "c1"}, "the key of each record is its camera's id"),
+        ({"source": "in", "camera": "c1", "watch": True, "start": NOW}, "has its own times"),
+        ({"source": "in", "camera": "c1", "watch": True, "pace": "live"}, "has its own times"),
+        ({"source": "in", "camera": "c1", "watch": True, "minutes": 1}, "has its own times"),
+    ],
+)
+def test_sources_that_contradict_themselves(source: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Source(**source)
+
+
+def test_a_topic_needs_no_camera() -> None:
+    assert Source(source="topic:plain").camera == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from ingest.domain.source import Source
@@ -10,6 +12,10 @@ from winnow.settings import HealthSettings, KafkaSettings, ObjectSettings
 
 class IngestSettings(KafkaSettings, ObjectSettings):
     """What every way in needs: the broker, and the object storage for images too large for a record."""
+
+    ingest_state_dir: Path | None = Field(
+        None, description="Folder for what is remembered of followed folders and prefixes; they cannot do without."
+    )
 
 
 class Settings(IngestSettings, HealthSettings):

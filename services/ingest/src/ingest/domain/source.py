@@ -13,6 +13,8 @@ from winnow.errors import PoisonRecord, Refused
 from winnow.identity import check_camera_id
 
 SCENE = "scene:"
+S3 = "s3://"
+TOPIC = "topic:"
 SCENE_PARAMETERS = {
     "seed": "1", "fps": "5", "minutes": "1", "view": "0", "width": "1280", "height": "720", "visits_per_minute": "1",
     "episodes": "", "truth": "",
@@ -24,16 +26,24 @@ class Source(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    camera: str
-    source: str = Field(min_length=1, description="A video, a picture, a folder of pictures, or scene:KIND?….")
+    source: str = Field(
+        min_length=1,
+        description="A video, a picture, a folder of pictures, s3://BUCKET/PREFIX, topic:NAME, scene:KIND?….",
+    )
+    camera: str = Field("", validate_default=True, description="Its id; none for a topic, whose keys are cameras' ids.")
     pace: Literal["fast", "live"] = "fast"
     start: datetime | None = None
     interval_s: float = Field(default=1.0, gt=0)
     minutes: float | None = Field(default=None, gt=0, description="Of a video, at most so much of its beginning.")
+    watch: bool = Field(default=False, description="Of a folder or an S3 prefix: follow it, and take what is new.")
 
     @field_validator("camera")
     @classmethod
-    def _camera(cls, camera: str) -> str:
+    def _camera(cls, camera: str, info: ValidationInfo) -> str:
+        if str(info.data.get("source", "")).startswith(TOPIC):
+            if camera:
+                raise PydanticCustomError("camera_id", "a topic has none: the key of each record is its camera's id")
+            return camera
         try:
             check_camera_id(camera)
         except PoisonRecord as error:
@@ -51,6 +61,13 @@ class Source(BaseModel):
         if minutes is not None and str(info.data.get("source", "")).startswith(SCENE):
             raise PydanticCustomError("minutes", "a scene has its minutes in its own parameters")
         return minutes
+
+    @field_validator("watch")
+    @classmethod
+    def _watch(cls, watch: bool, info: ValidationInfo) -> bool:
+        if watch and (info.data.get("start") or info.data.get("minutes") or info.data.get("pace") == "live"):
+            raise PydanticCustomError("watch", "what is followed has its own times, and no start, minutes or live pace")
+        return watch
 
     @property
     def live(self) -> bool:
