@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from tests.support.world import World
 from winnow_cli.stack import Home, Stack
+
+# What is started in the background by a script ignores Ctrl-C, and so would every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FOOTAGE = Path(__file__).resolve().parents[2] / "shared" / "data" / "footage"
 
