@@ -82,20 +82,22 @@ def test_a_cameras_status_follows_its_verdicts():
     for offset in range(600):
         rejected = {"outcome": Outcome.REJECTED, "reason": "near_duplicate"} if offset % 3 else {}
         at = AT + timedelta(seconds=offset / 5)
-        status = observe(status, verdict(TOPIC, offset, broker_time=at, event_time=at - timedelta(days=1), **rejected))
+        status = observe(
+            status, verdict(TOPIC, offset, broker_time=at, event_time=at - timedelta(days=1), **rejected), "yard"
+        )
     assert status.counts == {"kept/novel": 200, "rejected/near_duplicate": 400}
     assert status.outcome_counts() == {"kept": 200, "rejected": 400}
     assert status.last_broker_time == at and status.last_event_time == at - timedelta(days=1)
     assert status.rate_per_s(at) == pytest.approx(5, rel=0.05)
     assert status.rate_per_s(at + timedelta(seconds=3 * RATE_WINDOW_S)) < 0.3
-    late = observe(status, verdict(TOPIC, 601, broker_time=AT))
+    late = observe(status, verdict(TOPIC, 601, broker_time=AT), "yard")
     assert late.last_broker_time == at, "an older verdict does not set the clock back"
 
 
 def test_a_young_cameras_rate_is_not_low():
     status = None
     for offset in range(50):
-        status = observe(status, verdict(TOPIC, offset, broker_time=AT + timedelta(seconds=offset / 5)))
+        status = observe(status, verdict(TOPIC, offset, broker_time=AT + timedelta(seconds=offset / 5)), "yard")
     assert status.rate_per_s(status.last_broker_time) == pytest.approx(5, rel=0.15)
 
 

@@ -73,7 +73,7 @@ def add(
     from winnow_cli.selection.cameras import new_camera
 
     settings, topics = _topics()
-    if camera_id in topics.book().cameras:
+    if camera_id in topics.cameras():
         raise Refused(f"camera {camera_id} is configured already; nothing was written. `winnow camera set` changes it")
     given = _given(
         name=name,
@@ -156,7 +156,7 @@ def list_cameras(as_json: AsJson = False) -> None:
     from rich.text import Text
 
     _, topics = _topics()
-    found = sorted(topics.book().cameras.items())
+    found = sorted(topics.cameras().items())
     if as_json:
         print(json.dumps({"cameras": [_plain(camera, version) for _, (version, camera) in found]}))
         return
@@ -212,7 +212,7 @@ def _partitions(settings: KafkaSettings) -> int:
 def _configured(topics: SelectionTopics, camera_id: str) -> tuple[int, Camera]:
     from winnow.errors import Refused
 
-    found = topics.book().cameras.get(camera_id)
+    found = topics.cameras().get(camera_id)
     if found is None:
         raise Refused(
             f"camera {camera_id} is not configured; nothing was written. `winnow camera add` configures it, "

@@ -1,86 +1,177 @@
-"""The cameras as the ledger knows them: `winnow status --cameras`."""
+"""The cameras as the ledger and their configuration know them: `winnow status --cameras`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ledger.domain.status import CameraStatus
+    from winnow.events import Camera
 
 SILENT_AFTER = 3.0
-"""A camera is silent after this many of its usual intervals without a frame, ..."""
+"""A camera is silent after this many of its intervals without a frame, ..."""
 
-SILENT_AT_LEAST_S = 30.0
-"""... but not before this."""
+SILENT_AT_LEAST_S, SILENT_AT_LEAST_EXPECTED_S = 30.0, 15.0
+"""... but not before this; where the interval is configured, the second: the ledger is up to 5 s behind."""
+
+WRONG_SHARE = 0.01
+"""A camera is wrong when this share of its recent frames has the same thing wrong; less is a network's noise."""
+
+STATES = ("silent", "wrong", "never", "sending")
 
 
 @dataclass(frozen=True, slots=True)
 class CameraLine:
-    """A camera at one moment. `state` is `sending` or `silent`; `rate_per_s` is of the last minute."""
+    """A camera at one moment; `state` is one of `STATES`, `why` says it in words where it is a problem.
+
+    `rate_per_s` is of the last minute, `problems` are shares of the frames of about the last ten.
+    """
 
     camera_id: str
+    name: str
+    group: str | None
     state: str
-    last_frame: datetime
-    silent_s: float
+    why: str
+    last_frame: datetime | None
+    silent_s: float | None
     rate_per_s: float
     verdicts: dict[str, int]
     last_reason: str
+    problems: dict[str, float]
+    last_problem: str
 
 
 def show_cameras(*, as_json: bool) -> None:
-    """Prints every camera that ever had a verdict."""
+    """Prints every camera that ever had a verdict or is configured, those with a problem first."""
     from ledger.adapters.status import cameras
+    from ledger.domain.status import NOBODY
     from winnow.clock import now
     from winnow.settings import DatabaseSettings, load
     from winnow_cli.connection import environment
 
     environment()
+    statuses = {status.camera_id: status for status in cameras(load(DatabaseSettings))}
+    configured = _configured()
     at = now()
-    lines = [line(status, at) for status in cameras(load(DatabaseSettings))]
+    nobody = statuses.pop(NOBODY, None)
+    found = [line(camera_id, statuses.get(camera_id), configured.get(camera_id), at) for camera_id in statuses]
+    found += [
+        line(camera_id, None, camera, at) for camera_id, camera in configured.items() if camera_id not in statuses
+    ]
+    found.sort(key=lambda one: (STATES.index(one.state), one.camera_id))
     if as_json:
-        print(json.dumps({"cameras": [_plain(one) for one in lines]}))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+        print(json.dumps({"cameras": [_plain(one) for one in found], "of_no_camera": _nobody(nobody)}))
+    else:
+        _show(found, nobody, at)
 
-    table = Table(title=f"{len(lines)} cameras", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("camera", overflow="fold", min_width=16)
-    table.add_column("state", no_wrap=True)
-    for column in ("last frame", "per s", "kept", "rejected", "unread.", "redeliv."):
-        table.add_column(column, justify="right", no_wrap=True)
-    for one in lines:
-        table.add_row(
-            Text(one.camera_id),
-            f"[{'green' if one.state == 'sending' else 'red'}]{one.state}[/]",
-            f"{one.silent_s:.0f} s ago",
-            f"{one.rate_per_s:.2f}",
-            *(str(one.verdicts.get(outcome, 0)) for outcome in ("kept", "rejected", "unreadable", "redelivered")),
+
+def line(camera_id: str, status: CameraStatus | None, camera: Camera | None, at: datetime) -> CameraLine:
+    """The camera as of `at`, by the broker's time. Without a `status` it has never sent."""
+    name, group = (camera.name, camera.group) if camera is not None else ("", None)
+    if status is None:
+        return CameraLine(
+            camera_id, name, group, "never", "configured, but no frame came", None, None, 0, {}, "", {}, ""
         )
-    Console().print(table)
-
-
-def line(status: CameraStatus, at: datetime) -> CameraLine:
-    """The camera as of `at`, by the broker's time."""
     silent_s = max(0.0, (at - status.last_broker_time).total_seconds())
-    frames = sum(status.counts.values())
-    lived_s = (status.last_broker_time - status.first_broker_time).total_seconds()
-    usual_s = lived_s / (frames - 1) if frames > 1 else 0.0
-    silent = silent_s > max(SILENT_AT_LEAST_S, SILENT_AFTER * usual_s)
+    expected_s = camera.expected_interval_s if camera is not None else None
+    interval_s, at_least_s = (
+        (expected_s, SILENT_AT_LEAST_EXPECTED_S) if expected_s else (_usual_s(status), SILENT_AT_LEAST_S)
+    )
+    problems = status.problems()
+    wrong = {what: share for what, share in problems.items() if share >= WRONG_SHARE}
+    state, why = "sending", []
+    if wrong:
+        shares = ", ".join(f"{what} in {share:.0%}" for what, share in sorted(wrong.items(), key=lambda w: -w[1]))
+        state, why = "wrong", [f"{shares} of the last frames ({status.last_problem})"]
+    if silent_s > max(at_least_s, SILENT_AFTER * interval_s):
+        every = f"{'expected' if expected_s else 'usually'} every {interval_s:.3g} s"
+        state, why = "silent", [f"no frame for {_duration(silent_s)}, {every}", *why]
     return CameraLine(
-        status.camera_id,
-        "silent" if silent else "sending",
+        camera_id,
+        name,
+        group,
+        state,
+        "; ".join(why),
         status.last_broker_time,
         silent_s,
         status.rate_per_s(at),
         status.outcome_counts(),
         status.last_reason,
+        problems,
+        status.last_problem,
     )
 
 
+def _usual_s(status: CameraStatus) -> float:
+    frames = sum(status.counts.values())
+    lived_s = (status.last_broker_time - status.first_broker_time).total_seconds()
+    return lived_s / (frames - 1) if frames > 1 else 0.0
+
+
+def _configured() -> dict[str, Camera]:
+    from winnow.errors import DependencyDown
+    from winnow.settings import KafkaSettings, load
+    from winnow_cli.selection.topics import SelectionTopics
+
+    try:
+        found = SelectionTopics(load(KafkaSettings)).cameras()
+    except DependencyDown as error:
+        print(f"winnow: names, groups and intervals are left out: {error}", file=sys.stderr)
+        return {}
+    return {camera_id: camera for camera_id, (_, camera) in found.items()}
+
+
+def _show(found: list[CameraLine], nobody: CameraStatus | None, at: datetime) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ledger.domain.status import RECENT_S
+
+    table = Table(title=f"{len(found)} cameras", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("camera", overflow="fold", min_width=16)
+    table.add_column("state", no_wrap=True)
+    for column in ("last frame", "per s", "kept", "rejected", "unread.", "redeliv."):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in found:
+        described = ", ".join(part for part in (one.name, f"group {one.group}" if one.group else "") if part)
+        table.add_row(
+            Text.assemble(one.camera_id, (f"\n{described}" if described else "", "dim")),
+            f"[{'green' if one.state == 'sending' else 'red'}]{one.state}[/]",
+            "" if one.silent_s is None else f"{_duration(one.silent_s)} ago",
+            f"{one.rate_per_s:.2f}",
+            *(str(one.verdicts.get(outcome, 0)) for outcome in ("kept", "rejected", "unreadable", "redelivered")),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for one in found:
+        if one.why:
+            console.print(Text.assemble((f"{one.camera_id}: {one.state}: ", "bold"), one.why))
+    if nobody is not None and (at - nobody.last_broker_time).total_seconds() < RECENT_S:
+        ago = _duration((at - nobody.last_broker_time).total_seconds())
+        told = f"{sum(nobody.counts.values())}, the last {ago} ago ({nobody.last_problem}). `winnow dlq list` has them."
+        console.print(Text.assemble(("records of no known camera: ", "bold"), told))
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _nobody(status: CameraStatus | None) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    told = {"records": sum(status.counts.values()), "counts": status.counts, "last_problem": status.last_problem}
+    return told | {"last_record": status.last_broker_time.isoformat()}
+
+
 def _plain(one: CameraLine) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in one.__slots__} | {"last_frame": one.last_frame.isoformat()}
+    last = one.last_frame.isoformat() if one.last_frame is not None else None
+    return {name: getattr(one, name) for name in one.__slots__} | {"last_frame": last}

@@ -115,5 +115,5 @@ def shown(policy: SelectionPolicy) -> dict[str, Any]:
 
 def _fits(value: object, kind: type) -> bool:
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
     return isinstance(value, kind)

@@ -34,8 +34,15 @@ class SelectionTopics:
 
     def book(self) -> PolicyBook:
         """Policies and cameras as the selector has them; what it ignores is named on stderr."""
+        return self._book(self.names.policies, self.names.cameras)
+
+    def cameras(self) -> dict[str, tuple[int, Camera]]:
+        """Configured cameras by id, each with its version."""
+        return self._book(self.names.cameras).cameras
+
+    def _book(self, *topics: str) -> PolicyBook:
         book = PolicyBook()
-        for topic in (self.names.policies, self.names.cameras):
+        for topic in topics:
             for record in self.records(topic):
                 try:
                     take(book, self.names, self.codec, record)

@@ -21,7 +21,7 @@ from ledger.domain.batch import LedgerFile, Row, by_hour, file_of, jumps
 from ledger.domain.gaps import Gap, Kind, unaccounted
 from ledger.domain.inputs import concerns_input
 from ledger.domain.ranges import Range
-from ledger.domain.status import CameraStatus, observe
+from ledger.domain.status import NOBODY, CameraStatus, camera_of, observe
 from winnow import metrics
 from winnow.clock import now
 from winnow.codec import Codec
@@ -156,7 +156,7 @@ class LedgerHandler:
             except PoisonRecord as error:
                 poison.append((record, error))
             else:
-                verdicts.append(Row(record.partition, record.offset, verdict))
+                verdicts.append(Row(record.partition, record.offset, verdict, record.key))
         return verdicts, poison
 
     async def _read(self, connection: Any, partition: int) -> tuple[Position, int | None, list[Range]]:
@@ -191,15 +191,16 @@ class LedgerHandler:
         return True
 
     async def _save_cameras(self, connection: Any, new: list[Row]) -> None:
-        named = [row.verdict for row in new if row.verdict.camera_id and "\x00" not in row.verdict.camera_id]
-        if not named:
+        if not new:
             return
-        known = await rows.locked_cameras(connection, {str(verdict.camera_id) for verdict in named})
-        statuses: dict[str, CameraStatus] = {}
-        for verdict in named:
-            camera_id = str(verdict.camera_id)
-            statuses[camera_id] = observe(statuses.get(camera_id) or known.get(camera_id), verdict)
-        await rows.save_cameras(connection, statuses.values())
+        claimed = {row.verdict.camera_id or (row.key or b"").decode(errors="replace") for row in new}
+        asked = {camera_id for camera_id in claimed if "\0" not in camera_id}
+        statuses = await rows.locked_cameras(connection, {*asked, NOBODY})
+        changed: dict[str, CameraStatus] = {}
+        for row in new:
+            camera_id = camera_of(row.verdict, row.key, statuses)
+            changed[camera_id] = statuses[camera_id] = observe(statuses.get(camera_id), row.verdict, camera_id)
+        await rows.save_cameras(connection, changed.values())
 
     def _bury(self, poison: list[tuple[Record, PoisonRecord]]) -> None:
         for record, error in poison:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -148,7 +148,7 @@ async def save_files(connection: Any, written: Iterable[LedgerFile]) -> None:
 
 
 async def cameras(connection: Any) -> list[CameraStatus]:
-    """Every camera that ever had a verdict."""
+    """Every camera that ever had a verdict, and `NOBODY` where there is one."""
     return [_camera(row) for row in await connection.fetch("SELECT * FROM camera_status ORDER BY camera_id")]
 
 
@@ -165,7 +165,10 @@ async def locked_cameras(connection: Any, camera_ids: Iterable[str]) -> dict[str
 async def save_cameras(connection: Any, statuses: Iterable[CameraStatus]) -> None:
     await connection.executemany(
         """
-        INSERT INTO camera_status VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO camera_status (
+            camera_id, first_broker_time, last_broker_time, last_event_time, last_outcome, last_reason,
+            counts, recent_frames, recent, last_problem
+        ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (camera_id) DO UPDATE SET
             first_broker_time = excluded.first_broker_time,
             last_broker_time = excluded.last_broker_time,
@@ -173,7 +176,9 @@ async def save_cameras(connection: Any, statuses: Iterable[CameraStatus]) -> Non
             last_outcome = excluded.last_outcome,
             last_reason = excluded.last_reason,
             counts = excluded.counts,
-            recent_frames = excluded.recent_frames
+            recent_frames = excluded.recent_frames,
+            recent = excluded.recent,
+            last_problem = excluded.last_problem
         """,
         [
             (
@@ -185,6 +190,8 @@ async def save_cameras(connection: Any, statuses: Iterable[CameraStatus]) -> Non
                 status.last_reason,
                 json.dumps(status.counts),
                 status.recent_frames,
+                json.dumps(status.recent),
+                status.last_problem,
             )
             for status in sorted(statuses, key=lambda status: status.camera_id)
         ],
@@ -192,4 +199,5 @@ async def save_cameras(connection: Any, statuses: Iterable[CameraStatus]) -> Non
 
 
 def _camera(row: Any) -> CameraStatus:
-    return CameraStatus(**{**dict(row), "counts": json.loads(row["counts"])})
+    values = {field.name: row[field.name] for field in fields(CameraStatus)}  # a newer release may have more columns
+    return CameraStatus(**{**values, "counts": json.loads(row["counts"]), "recent": json.loads(row["recent"])})

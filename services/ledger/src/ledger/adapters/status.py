@@ -12,6 +12,9 @@ from winnow.settings import DatabaseSettings
 
 
 def cameras(settings: DatabaseSettings) -> list[CameraStatus]:
-    """Every camera that ever had a verdict, by id. Raises `DependencyDown`, and `Refused` where there are no tables."""
+    """Every camera that ever had a verdict, by id, and `NOBODY` for what belongs to none.
+
+    Raises `DependencyDown`, and `Refused` where there are no tables.
+    """
     with closing(Database(settings, max_size=1)) as database:
         return asked(database, rows.cameras)

@@ -12,11 +12,12 @@ from winnow.events import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A verdict and the offset of its record in the verdicts topic."""
+    """A verdict, and its record's offset and key in the verdicts topic."""
 
     partition: int
     offset: int
     verdict: Verdict
+    key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
