@@ -3,96 +3,198 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from winnow_cli.failures import Explained
 
-    from winnow.kafka.record import Record
+if TYPE_CHECKING:
     from winnow.settings import KafkaSettings
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: records that no retry could mend, with the reason.")
 
+Place = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PARTITION:OFFSET]", help="The one whose record was there in its own topic.", show_default=False
+    ),
+]
+Topic = Annotated[str | None, typer.Option(help="Of this topic: its own or the dead-letter topic.", show_default=False)]
+Service = Annotated[str | None, typer.Option(help="Buried by this service.", show_default=False)]
+Error = Annotated[str | None, typer.Option(help="With this in the error or its class.", show_default=False)]
+Since = Annotated[str | None, typer.Option(help="Buried since: ISO 8601, or an age such as 2h.", show_default=False)]
+Until = Annotated[str | None, typer.Option(help="Buried before: ISO 8601, or an age such as 30m.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 
-FIRST_BYTES = 64
+MOST_SHOWN = 100
 
 
 @app.command("list")
-def list_topics(as_json: AsJson = False) -> None:
-    """Every dead-letter topic: whose it is, how many records it has, and the last error.
+def list_letters(
+    place: Place = None,
+    *,
+    topic: Topic = None,
+    service: Service = None,
+    error: Error = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many dead letters there are, by topic and error.
 
-    Example: winnow dlq list --json | jq '.topics[] | select(.count > 0)'
+    Example: winnow dlq list --since 2h --json | jq '.topics[] | select(.waiting > 0)'
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from winnow_cli.deadletters import asked, display
+    from winnow_cli.deadletters.reading import DeadLetters
 
     settings = _settings()
-    found = []
-    for topic, service in _topics(settings):
-        letters = list(_records(settings, topic))
-        last = max(letters, key=lambda record: (record.timestamp, record.offset), default=None)
-        found.append(
-            {
-                "topic": topic,
-                "service": service,
-                "count": len(letters),
-                "last": _origin(last) if last else None,
-                "last_error": _headers(last).get("winnow-error") if last else None,
-            }
-        )
+    chosen = asked.chosen(settings, place=place, topic=topic, service=service, error=error, since=since, until=until)
+    letters = DeadLetters(settings)
+    found = letters.find(chosen)
+    topics = []
+    for name, (own_topic, writer) in letters.sources.items():
+        if chosen.wants(own_topic, name, writer):
+            topics.append(display.summary(name, writer, [letter for letter in found if letter.topic == name]))
     if as_json:
-        print(json.dumps({"topics": found}))
-        return
-    table = Table("topic", "service", "records", "last", "last error")
-    for row in found:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
-    Console(highlight=False).print(table)
+        print(json.dumps({"topics": topics}))
+    else:
+        display.print_list(topics)
 
 
 @app.command()
 def show(
-    place: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="Where the record was in its own topic.")],
-    topic: Annotated[
-        str | None, typer.Option(help="Its own topic or the dead-letter topic; else all are looked at.")
-    ] = None,
+    place: Place = None,
+    *,
+    topic: Topic = None,
+    service: Service = None,
+    error: Error = None,
+    since: Since = None,
+    until: Until = None,
     as_json: AsJson = False,
 ) -> None:
-    """One dead letter: headers, size, first bytes, and the decoded value where it can be decoded. Exit 1 if unknown.
+    """Dead letters with headers, size, first bytes and, where it can be decoded, the value; 100 at most.
+
+    Exit 1 if there is none.
 
     Example: winnow dlq show 3:8121 --topic winnow.frames.v1
     """
-    from rich.console import Console
+    from winnow_cli.deadletters import asked, display
+    from winnow_cli.deadletters.describe import Describer
+    from winnow_cli.deadletters.reading import DeadLetters
 
     settings = _settings()
-    found = [
-        _described(settings, letters, record)
-        for letters, service in _topics(settings)
-        if topic in (None, letters, letters.removesuffix(f".{service}.dlq"))
-        for record in _records(settings, letters)
-        if _origin(record) == place
-    ]
-    if as_json:
-        print(json.dumps({"letters": found}))
-    console = Console(highlight=False, soft_wrap=True)
-    for letter in [] if as_json else found:
-        console.print(
-            f"[bold]{letter['topic']}[/] {letter['partition']}:{letter['offset']}, {letter['size_bytes']} bytes"
-        )
-        for name, value in letter["headers"].items():
-            console.print(f"  {name}: {value}", markup=False)
-        console.print(f"  first bytes: {letter['first_bytes']}")
-        console.print(f"  value: {letter['value'] or 'cannot be decoded: ' + letter['undecodable']}", markup=False)
+    chosen = asked.chosen(settings, place=place, topic=topic, service=service, error=error, since=since, until=until)
+    letters = DeadLetters(settings)
+    found = letters.find(chosen)
     if not found:
+        raise _none(place)
+    describer = Describer(settings)
+    described = (describer.describe(letter, record) for letter, record in letters.records(found[:MOST_SHOWN]))
+    more = len(found) - MOST_SHOWN
+    if as_json:
+        print(json.dumps({"letters": list(described), "more": max(0, more)}))
+        return
+    for letter in described:
+        display.print_letter(letter)
+    if more > 0:
+        print(f"and {more} more: choose among them, or `winnow dlq export` them")
+
+
+@app.command()
+def redrive(
+    place: Place = None,
+    *,
+    topic: Topic = None,
+    service: Service = None,
+    error: Error = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be put back.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back into their own topic, each once, however often this runs.
+
+    Same key, same partition. What failed 5 times goes back only if it is named by PARTITION:OFFSET. Exit 1 if any was
+    left.
+
+    Example: winnow dlq redrive --service store --error "no such object"
+    """
+    from winnow_cli.deadletters import asked, display
+    from winnow_cli.deadletters.reading import DeadLetters
+    from winnow_cli.deadletters.redrive import Redrive, plan
+
+    settings = _settings()
+    chosen = asked.chosen(settings, place=place, topic=topic, service=service, error=error, since=since, until=until)
+    # Before anything is read: what an older run still commits would be put back twice.
+    run = None if dry_run else Redrive(settings)
+    letters = DeadLetters(settings)
+    found = letters.find(chosen)
+    if chosen.origin and not found:
+        raise _none(place)
+    if chosen.origin and len({letter.topic for letter in found}) > 1:
+        both = " and ".join(sorted({letter.topic for letter in found}))
+        raise Explained(f"{place} is a dead letter in {both}; nothing was put back. Name one with --topic")
+    waiting, account = plan(letters.topics, found, named=chosen.origin is not None)
+    try:
+        if run is None:
+            account.done = waiting
+        elif waiting:
+            with display.progress("putting back", len(waiting)) as progress:
+                seen = run.put_back(letters.records(waiting), account, progress)
+            account.gone = len(waiting) - seen
+    finally:  # what was done stays done, whatever ended it
+        display.print_redriven(account, dry_run=dry_run, as_json=as_json)
+    raise typer.Exit(1 if account.refused else 0)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, a new one, or that of this export.")],
+    place: Place = None,
+    *,
+    topic: Topic = None,
+    service: Service = None,
+    error: Error = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write dead letters to files: the raw bytes of each, and letters.jsonl with what is known of them.
+
+    Never overwrites; the same command again goes on where it stopped, and adds what has come since.
+
+    Example: winnow dlq export letters --service selector --since 1d
+    """
+    from winnow_cli.deadletters import asked, display
+    from winnow_cli.deadletters.export import Export
+    from winnow_cli.deadletters.reading import DeadLetters
+
+    settings = _settings()
+    chosen = asked.chosen(settings, place=place, topic=topic, service=service, error=error, since=since, until=until)
+    letters = DeadLetters(settings)
+    given = {"place": place, "topic": topic, "service": service, "error": error, "since": since, "until": until}
+    made = Export(
+        folder,
+        {
+            "cluster": letters.topics.cluster(),
+            "namespace": settings.namespace,
+            **{name: value for name, value in given.items() if value is not None},
+        },
+    )
+    missing = made.missing(letters.find(chosen))
+    with display.progress("exporting", len(missing)) as progress:
+        done = made.write(letters.records(missing), progress)
+    if as_json:
         print(
-            f"winnow: no dead letter of {place} in {topic or 'any topic'}; `winnow dlq list` shows what is there.",
-            file=sys.stderr,
+            json.dumps(
+                {"folder": str(folder), "written": done.written, "there": done.there, "size_bytes": done.size_bytes}
+            )
         )
-        raise typer.Exit(1)
+        return
+    before = f"; {done.there} were there before" if done.there else ""
+    print(f"{done.written} dead letters ({done.size_bytes} bytes) written to {folder}{before}")
 
 
 def _settings() -> KafkaSettings:
@@ -103,65 +205,6 @@ def _settings() -> KafkaSettings:
     return load(KafkaSettings)
 
 
-def _topics(settings: KafkaSettings) -> list[tuple[str, str]]:
-    """Dead-letter topics of the contract, and the service that writes each."""
-    from winnow import contract
-
-    topics = contract.load_topics(settings.names, settings.profile)
-    return [(topic.name, topic.writers[0]) for topic in topics if topic.name.endswith(".dlq")]
-
-
-def _records(settings: KafkaSettings, topic: str) -> Iterator[Record]:
-    from ledger.adapters.topics import Topics
-
-    return Topics(settings, client_id="dlq").tail(topic, {})
-
-
-def _headers(record: Record) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in record.headers}
-
-
-def _origin(record: Record) -> str:
-    headers = _headers(record)
-    return f"{headers.get('winnow-partition')}:{headers.get('winnow-offset')}"
-
-
-def _described(settings: KafkaSettings, topic: str, record: Record) -> dict[str, Any]:
-    value = record.value or b""
-    decoded, undecodable = _decoded(settings, record)
-    return {
-        "topic": topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "key": (record.key or b"").decode(errors="replace"),
-        "headers": _headers(record),
-        "size_bytes": len(value),
-        "first_bytes": value[:FIRST_BYTES].hex(" "),
-        "value": decoded,
-        "undecodable": undecodable,
-    }
-
-
-def _decoded(settings: KafkaSettings, record: Record) -> tuple[str | None, str]:
-    """The value as its own topic's record, long bytes as their number; or why there is none."""
-    from winnow import contract, events
-    from winnow.codec import Codec, to_record
-    from winnow.errors import PoisonRecord
-
-    own = _headers(record).get("winnow-topic", "")
-    kind = contract.topic_schemas().get(own.removeprefix(f"{settings.namespace}."))
-    if kind is None:
-        return None, f"{own or 'its topic'} has no schema"
-    try:
-        event: object = Codec(settings.registry_url).decode(getattr(events, kind), record.value)
-    except PoisonRecord as error:
-        return None, str(error)
-    return json.dumps(_shortened(to_record(event)), default=str), ""
-
-
-def _shortened(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _shortened(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_shortened(part) for part in value]
-    return f"<{len(value)} bytes>" if isinstance(value, bytes) else value
+def _none(place: str | None) -> Explained:
+    what = f"no dead letter of {place}" if place else "no such dead letter"
+    return Explained(f"{what}; `winnow dlq list` shows what is there")

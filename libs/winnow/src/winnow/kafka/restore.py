@@ -68,7 +68,16 @@ def read_to_end(
     target = log_end(AdminClient(config.admin(settings)), topic, partition)
     if target == 0:
         return
-    consumer = Consumer(
+    consumer = span_consumer(settings, client_id=client_id)
+    try:
+        yield from read_span(consumer, topic, partition, start, target, cancelled=cancelled)
+    finally:
+        consumer.close()
+
+
+def span_consumer(settings: KafkaSettings, *, client_id: str) -> Consumer:
+    """A consumer for `read_span`."""
+    return Consumer(
         {
             **config.reader(settings, client_id=client_id),
             "isolation.level": "read_committed",
@@ -76,28 +85,42 @@ def read_to_end(
             "fetch.wait.max.ms": 10,
         }
     )
-    try:
-        consumer.assign([TopicPartition(topic, partition, start)])
+
+
+def read_span(
+    consumer: Consumer,
+    topic: str,
+    partition: int,
+    start: int,
+    end: int,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Record]:
+    """The committed records from `start` up to `end`, that one not included; takes the consumer for itself.
+
+    Waits for transactions that are open below `end`. Ends early when `cancelled()`. Raises `DependencyDown`.
+    """
+    consumer.assign([TopicPartition(topic, partition, start)])
+    silent_since = time.monotonic()
+    while not cancelled():
+        first = consumer.poll(0.2)
+        if first is None:
+            if time.monotonic() - silent_since > 60:
+                raise DependencyDown(f"broker: {topic}/{partition} could not be read to {end} for 60 s")
+            continue
         silent_since = time.monotonic()
-        while not cancelled():
-            first = consumer.poll(0.2)
-            if first is None:
-                if time.monotonic() - silent_since > 60:
-                    raise DependencyDown(f"broker: {topic}/{partition} could not be read to {target} for 60 s")
-                continue
-            silent_since = time.monotonic()
-            for message in [first, *consumer.consume(1000, 0)]:
-                error = message.error()
-                if error is None:
-                    yield record_of(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    # The EOF offset passes trailing control records; with a transaction open it stops before them.
-                    if int(message.offset() or 0) >= target:
-                        return
-                elif not error.retriable() and error.code() not in TRANSIENT:
-                    raise DependencyDown(f"broker: {topic}/{partition}: {error}")
-    finally:
-        consumer.close()
+        for message in [first, *consumer.consume(1000, 0)]:
+            error = message.error()
+            if error is None:
+                if int(message.offset() or 0) >= end:
+                    return
+                yield record_of(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # The EOF offset passes trailing control records; with a transaction open it stops before them.
+                if int(message.offset() or 0) >= end:
+                    return
+            elif not error.retriable() and error.code() not in TRANSIENT:
+                raise DependencyDown(f"broker: {topic}/{partition}: {error}")
 
 
 TRANSIENT = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from ledger.domain.ranges import Range
 from winnow.errors import DependencyDown, Refused
 from winnow.kafka import config
 from winnow.kafka.record import Record
-from winnow.kafka.restore import read_to_end
+from winnow.kafka.restore import read_span, span_consumer
 from winnow.settings import KafkaSettings
 
 TIMEOUT_S = 20
@@ -29,6 +30,13 @@ class Topics:
         """Every topic of the broker."""
         try:
             return sorted(self._admin.list_topics(timeout=TIMEOUT_S).topics)
+        except KafkaException as error:
+            raise DependencyDown(f"broker: {error}") from error
+
+    def cluster(self) -> str:
+        """The cluster's id."""
+        try:
+            return str(self._admin.list_topics(timeout=TIMEOUT_S).cluster_id)
         except KafkaException as error:
             raise DependencyDown(f"broker: {error}") from error
 
@@ -50,11 +58,11 @@ class Topics:
         """The last stable offset, by partition: where a read_committed reader's end is."""
         return self._offsets(topic, OffsetSpec.latest())
 
-    def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+    def _offsets(
+        self, topic: str, spec: OffsetSpec, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[int, int]:
         wanted = {TopicPartition(topic, partition): spec for partition in self.partitions(topic)}
-        futures = self._admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S
-        )
+        futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=TIMEOUT_S)
         try:
             return {where.partition: int(future.result().offset) for where, future in futures.items()}
         except KafkaException as error:
@@ -83,8 +91,22 @@ class Topics:
         return {one.partition: one.offset for one in found if one.offset >= 0}
 
     def tail(self, topic: str, since: dict[int, int]) -> Iterator[Record]:
-        """Committed records from the offsets of `since` on; where it has none, from the beginning."""
-        for partition, start in self.starts(topic).items():
-            # Never below the log's start: the client would go to the end then, in silence.
-            first = max(start, since.get(partition, 0))
-            yield from read_to_end(self._settings, topic, partition, client_id=self._client_id, start=first)
+        """Committed records from the offsets of `since` on, to where the topic ended at the call.
+
+        Where `since` has none, and where retention was quicker, from the beginning. Waits for open transactions.
+        """
+        # Not the last stable offset: what an open transaction holds back may be what is looked for.
+        ends = self._offsets(topic, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+        spans = {p: Range(max(start, since.get(p, 0)), ends[p] - 1) for p, start in self.starts(topic).items()}
+        return self.read(topic, {partition: [span] for partition, span in spans.items()})
+
+    def read(self, topic: str, spans: Mapping[int, Iterable[Range]]) -> Iterator[Record]:
+        """Committed records within ranges of offsets, by partition, each of which begins where there is a log."""
+        consumer = span_consumer(self._settings, client_id=self._client_id)
+        try:
+            for partition, ranges in spans.items():
+                for span in ranges:
+                    if span.size > 0:
+                        yield from read_span(consumer, topic, partition, span.first, span.last + 1)
+        finally:
+            consumer.close()

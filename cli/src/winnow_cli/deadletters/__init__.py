@@ -1,0 +1,1 @@
+"""Dead letters: finding, showing, putting back and exporting them."""
