@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_PIXELS = 100_000_000
 """The default limit: one grey byte a pixel makes 100 MB at full decode."""
+
+BUFFERED_SHARE = 4
+"""A JPEG in several scans has a limit so many times smaller: its decoder holds 2 bytes for each of three components."""
+MAX_SCANS = 64
+"""Each costs a pass over the picture, though it has 20 bytes: 64 of the largest take 3 s. Encoders write 10."""
+MAX_SEGMENTS = 1000
+"""Of a JPEG's header; real ones, with colour profile and maker notes, have some dozens."""
+MAX_COMPRESSED_TEXTS = 16
+"""Of a PNG; each may take 15 ms to unpack."""
 
 _TAIL_BYTES = 65_536
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -15,10 +26,12 @@ _PNG_BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16),
 
 _SOI = b"\xff\xd8"
 _EOI = b"\xff\xd9"
+_SOS_MARKER = b"\xff\xda"
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 _SOF_BASELINE, _SOF_EXTENDED, _SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _SOF_ALL = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DQT, _SOS, _EOI_CODE = 0xDB, 0xDA, 0xD9
+_FILL = re.compile(rb"\xff*")
 
 
 class ImageKind(StrEnum):
@@ -64,7 +77,7 @@ def read_header(image: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHeader | 
         if not image:
             raise _Defect("empty: the image has 0 bytes")
         if image[:3] == b"\xff\xd8\xff":
-            header = _read_jpeg(image)
+            header = _read_jpeg(image, max_pixels)
         elif image[:8] == _PNG_SIGNATURE:
             header = _read_png(image)
         else:
@@ -81,12 +94,11 @@ def read_header(image: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHeader | 
     return header
 
 
-def _read_jpeg(image: bytes) -> ImageHeader:
-    size: tuple[int, int] | None = None
-    progressive = False
+def _read_jpeg(image: bytes, max_pixels: int) -> ImageHeader:
+    frame: _JpegFrame | None = None
     tables: dict[int, bytes] = {}
     position = len(_SOI)
-    while True:
+    for _ in range(MAX_SEGMENTS):
         marker, position = _next_marker(image, position)
         if marker in _STANDALONE:
             continue
@@ -99,21 +111,36 @@ def _read_jpeg(image: bytes) -> ImageHeader:
         if marker == _DQT:
             _collect_tables(body, tables)
         elif marker in _SOF_ALL:
-            if size is not None:
+            if frame is not None:
                 raise _Defect("unsupported: JPEG with more than one frame header")
-            size = _frame_size(marker, body)
-            progressive = marker == _SOF_PROGRESSIVE
+            frame = _frame(marker, body)
         position = end
         if marker == _SOS:
             break
-    if size is None:
+    else:
+        raise _Defect(f"damaged: JPEG with more than {MAX_SEGMENTS} segments before its first scan")
+    if frame is None:
         raise _Defect("damaged: JPEG scan without a frame header")
     # Entropy-coded data stuffs every 0xFF, so an end marker behind the first scan's header is a real one;
     # some cameras append bytes after it, hence the search.
     if image.rfind(_EOI, position) < 0:
         raise _Defect(f"truncated: JPEG of {len(image)} bytes without an end marker")
+    if frame.progressive or body[:1] != bytes((frame.components,)):
+        _check_scans(image, position, frame, max_pixels // BUFFERED_SHARE)
     digest = hashlib.blake2b(b"".join(tables[key] for key in sorted(tables)), digest_size=8).digest()
-    return ImageHeader(ImageKind.JPEG, size[0], size[1], progressive, digest)
+    return ImageHeader(ImageKind.JPEG, frame.width, frame.height, frame.progressive, digest)
+
+
+def _check_scans(image: bytes, position: int, frame: _JpegFrame, max_pixels: int) -> None:
+    """Refuses what would take the decoder too much memory or time; `position` is behind the first scan's header."""
+    if frame.width * frame.height > max_pixels:
+        raise _Defect(
+            f"too many pixels: {frame.width}x{frame.height} is {frame.width * frame.height}, "
+            f"the limit for a JPEG in several scans is {max_pixels}"
+        )
+    # Entropy-coded data stuffs every 0xFF, and whatever else looks like a scan's marker is not worth telling apart.
+    if image.count(_SOS_MARKER, position) >= MAX_SCANS:
+        raise _Defect(f"damaged: JPEG with more than {MAX_SCANS} scans")
 
 
 def _next_marker(image: bytes, position: int) -> tuple[int, int]:
@@ -122,8 +149,7 @@ def _next_marker(image: bytes, position: int) -> tuple[int, int]:
         if position >= len(image):
             raise _Defect("truncated: JPEG ends inside its header")
         raise _Defect(f"damaged: no JPEG marker at byte {position}")
-    while image[position : position + 1] == b"\xff":
-        position += 1
+    position = _FILL.match(image, position).end()  # type: ignore[union-attr]
     if position >= len(image):
         raise _Defect("truncated: JPEG ends inside its header")
     return image[position], position + 1
@@ -140,7 +166,14 @@ def _collect_tables(body: bytes, tables: dict[int, bytes]) -> None:
         position = end
 
 
-def _frame_size(marker: int, body: bytes) -> tuple[int, int]:
+class _JpegFrame(NamedTuple):
+    width: int
+    height: int
+    components: int
+    progressive: bool
+
+
+def _frame(marker: int, body: bytes) -> _JpegFrame:
     if marker not in (_SOF_BASELINE, _SOF_EXTENDED, _SOF_PROGRESSIVE):
         raise _Defect(f"unsupported: JPEG process {marker:#04x} (only Huffman-coded DCT is read)")
     if len(body) < 6 or len(body) < 6 + 3 * body[5]:
@@ -149,7 +182,8 @@ def _frame_size(marker: int, body: bytes) -> tuple[int, int]:
         raise _Defect(f"unsupported: JPEG of {body[0]} bits a sample (only 8 are read)")
     if body[5] not in (1, 3):
         raise _Defect(f"unsupported: JPEG of {body[5]} components (only 1 and 3 are read)")
-    return int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+    height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+    return _JpegFrame(width, height, body[5], marker == _SOF_PROGRESSIVE)
 
 
 def _read_png(image: bytes) -> ImageHeader:
@@ -162,5 +196,7 @@ def _read_png(image: bytes) -> ImageHeader:
         raise _Defect(f"unsupported: PNG of colour type {colour} with {depth} bits")
     if image.rfind(b"IEND", max(33, len(image) - _TAIL_BYTES)) < 0:
         raise _Defect(f"truncated: PNG of {len(image)} bytes without its end chunk")
+    if image.count(b"zTXt") + image.count(b"iTXt") > MAX_COMPRESSED_TEXTS:
+        raise _Defect(f"damaged: PNG with more than {MAX_COMPRESSED_TEXTS} compressed texts")
     width, height = int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
     return ImageHeader(ImageKind.PNG, width, height, image[28] == 1, bytes(8))
