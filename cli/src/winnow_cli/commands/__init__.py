@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winnow_cli.commands import balance, bench, camera, demo, dlq, policy, publish, select, stack, test, topics, trace
+from winnow_cli.commands import (
+    balance,
+    bench,
+    camera,
+    check_producer,
+    demo,
+    dlq,
+    policy,
+    publish,
+    select,
+    stack,
+    test,
+    topics,
+    trace,
+)
 
 if TYPE_CHECKING:
     import typer
@@ -22,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command(context_settings=test.PASSED_ON)(test.test)
     app.command()(balance.balance)
     app.command()(trace.trace)
+    app.command("check-producer")(check_producer.check_producer)
     app.add_typer(camera.app, name="camera")
     app.add_typer(policy.app, name="policy")
     app.add_typer(dlq.app, name="dlq")

@@ -1,0 +1,95 @@
+"""A watch of the frames topic: everything that came, checked camera by camera."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from winnow.errors import DependencyDown
+from winnow.settings import KafkaSettings
+from winnow_cli.producers.domain.camera import CameraChecks, CameraReport
+from winnow_cli.producers.domain.finding import Finding, Level
+from winnow_cli.producers.reading import FramesReader
+from winnow_cli.selection.topics import SelectionTopics
+
+MOST_BATCHES = 50
+"""Cameras whose batches are looked at: each costs one batch from the broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    """What a watch has found. `batches_unread` says why no batch header was seen; empty where they were."""
+
+    topic: str
+    watched_s: float
+    records: int
+    not_looked_at: int
+    batches_unread: str
+    findings: list[Finding]
+    cameras: list[CameraReport]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no finding is an error."""
+        levels = [finding.level for finding in self.findings] + [camera.level for camera in self.cameras]
+        return Level.ERROR not in levels
+
+    def to_json(self) -> dict[str, Any]:
+        return {"holds": self.holds, **asdict(self)}
+
+
+def watch(
+    settings: KafkaSettings,
+    topic: str,
+    *,
+    camera: str | None,
+    seconds: float | None,
+    most_records: int | None,
+    from_beginning: bool,
+    progress: Callable[[int], None],
+) -> WatchReport:
+    """Watches until `seconds` have passed, `most_records` were seen, the old end is reached or Ctrl-C is pressed.
+
+    `seconds` None: `from_beginning` to the end. `progress` is told the number of records. Raises `Refused` where there
+    is no such topic, and `DependencyDown`.
+    """
+    reader = FramesReader(settings, topic, from_beginning=from_beginning)
+    try:
+        configured = {name: one for name, (_, one) in SelectionTopics(settings).cameras().items()}
+        checks = CameraChecks(reader.partitions, configured, camera)
+        began_s = time.monotonic()
+        try:
+            for record in reader.records(seconds):
+                if record is not None:
+                    checks.see(record)
+                progress(checks.records)
+                if most_records is not None and checks.records >= most_records:
+                    break
+        except KeyboardInterrupt:
+            pass  # whoever stops the watch wants to know what came until then
+        watched_s = time.monotonic() - began_s
+        unread = _look_at_batches(reader, checks)
+    finally:
+        reader.close()
+    # Of a past that was not read to its end nobody knows how it went on.
+    until_s = checks.last_s if from_beginning and most_records is not None else time.time()
+    return WatchReport(
+        topic,
+        round(watched_s, 1),
+        checks.records,
+        checks.not_looked_at,
+        unread,
+        checks.topic_findings(),
+        checks.reports(until_s, 0.0 if from_beginning else watched_s),
+    )
+
+
+def _look_at_batches(reader: FramesReader, checks: CameraChecks) -> str:
+    for check in list(checks.cameras.values())[:MOST_BATCHES]:
+        try:
+            check.batch = reader.batch_of(*check.last)
+        except (DependencyDown, OSError) as error:
+            return f"{type(error).__name__}: {error}"
+    return ""
