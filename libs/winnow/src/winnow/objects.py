@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
@@ -11,10 +13,19 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
+from winnow.clock import EPOCH
 from winnow.errors import DependencyDown
 from winnow.settings import ObjectSettings
 
 UNREACHABLE = (urllib3.exceptions.HTTPError, OSError)
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    etag: str
+    modified_at: datetime
 
 
 class Objects:
@@ -90,6 +101,21 @@ class Objects:
         with _translated():
             found = self._client.list_objects(self.bucket, prefix=prefix, recursive=True)
             return {item.object_name: item.size or 0 for item in found if item.object_name}
+
+    def listing(self, prefix: str, *, bucket: str) -> list[Listed] | None:
+        """All objects below a prefix of any bucket; None where there is no such bucket."""
+        with _translated():
+            try:
+                found = list(self._client.list_objects(bucket, prefix=prefix, recursive=True))
+            except S3Error as error:
+                if error.code == "NoSuchBucket":
+                    return None
+                raise
+        return [
+            Listed(item.object_name, item.etag or "", item.last_modified or EPOCH)
+            for item in found
+            if item.object_name and not item.object_name.endswith("/")
+        ]
 
     def folders(self, prefix: str) -> list[str]:
         """The next level of keys below a prefix, each ending in `/`."""

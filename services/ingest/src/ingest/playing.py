@@ -5,20 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from ingest.adapters.doors import NotTaken, open_door
+from ingest.adapters.follow import Follower, Idle, Offered, followed
 from ingest.adapters.records import FrameRecords
 from ingest.adapters.sender import Sender
 from ingest.domain.source import Source
+from ingest.settings import IngestSettings
 from winnow import metrics
 from winnow.errors import WinnowError
 from winnow.events import Frame
-from winnow.settings import KafkaSettings
 
 log = structlog.get_logger()
 
@@ -27,7 +28,10 @@ AGAIN = "Publish the source again: of a camera's last 4,096 frames, those alread
 
 @dataclass
 class Played:
-    """What became of a source: `frames` it gave = `published` (acknowledged) + `refused` + `failed`."""
+    """What became of a source: `frames` it gave = `published` (acknowledged) + `refused` + `failed` + `dropped`.
+
+    `dropped` and `state` (of its connection) are of live cameras alone.
+    """
 
     camera: str
     source: str
@@ -35,6 +39,8 @@ class Played:
     published: int = 0
     refused: int = 0
     failed: int = 0
+    dropped: int = 0
+    state: str = ""
     interrupted: bool = False
     error: str = ""
 
@@ -46,7 +52,7 @@ class Played:
 
 def play(
     source: Source,
-    kafka: KafkaSettings,
+    settings: IngestSettings,
     records: FrameRecords,
     stop: threading.Event,
     progressed: Callable[[Played], None] = lambda _: None,
@@ -64,26 +70,35 @@ def play(
             why_failed = str(error)
             log.error("the broker did not take a frame", camera=source.camera, reason=why_failed)
 
-    sender = Sender(kafka, records, source.camera, stop, answered)
-    try:
-        with closing(open_door(source)) as door:  # type: ignore[type-var]
+    sender = Sender(settings, records, source.camera, stop, answered)
+    # Closed after the last answer: what is followed remembers what the broker has acknowledged.
+    with ExitStack() as ends:
+        try:
+            door = Follower(source, settings) if followed(source) else open_door(source)
+            ends.enter_context(closing(door))  # type: ignore[type-var]
             pace = _Pace(sender) if source.live else None
             for item in door:
                 if stop.is_set():
                     played.interrupted = True
                     break
+                if isinstance(item, Idle):
+                    progressed(played)
+                    if not sender.pause(time.monotonic() + item.seconds):
+                        played.interrupted = True
+                        break
+                    continue
                 if isinstance(item, NotTaken):
                     played.refused += 1
                     metrics.frames_refused.labels(source.camera, item.reason).inc()
                     log.warning("not taken", camera=source.camera, name=item.name, why=item.why)
-                elif (pace is not None and not pace.wait(item)) or not sender.send(item):
+                elif not _sent(item, sender, pace):
                     played.interrupted = True
                     break
                 played.frames += 1
                 progressed(played)
-    except (WinnowError, OSError, KafkaException) as error:
-        played.error = str(error)
-    unanswered = sender.finish()
+        except (WinnowError, OSError, KafkaException) as error:
+            played.error = str(error)
+        unanswered = sender.finish()
     played.failed = played.frames - played.published - played.refused
     if played.failed:
         metrics.frames_failed.labels(source.camera).inc(played.failed)
@@ -96,6 +111,13 @@ def play(
         played.error = "not one frame"
     progressed(played)
     return played
+
+
+def _sent(item: Frame | Offered, sender: Sender, pace: _Pace | None) -> bool:
+    """False when it was told to stop first."""
+    if isinstance(item, Offered):
+        return sender.send(item.frame, item.acknowledged)
+    return (pace is None or pace.wait(item)) and sender.send(item)
 
 
 class _Pace:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import stat
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import ExifTags, Image
-
-from ingest.domain.capture_time import exif_time
+from ingest.adapters.exif import taken_at
 from ingest.domain.picture import LARGEST_BYTES, refusal
 from winnow.clock import EPOCH
 
@@ -32,7 +29,7 @@ def files_in(path: Path) -> list[Path]:
     """All that lies below `path` (or `path` itself) and is no folder, so that `image2` comes before `image10`."""
     if not path.is_dir():
         return [path]
-    return sorted((file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()), key=_natural)
+    return sorted((file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()), key=natural)
 
 
 def look(path: Path) -> Look:
@@ -46,7 +43,7 @@ def look(path: Path) -> Look:
         return Look(path, _unreadable(error))
     if refused is not None:
         return Look(path, refused)
-    return Look(path, None, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC), _taken_at(path))
+    return Look(path, None, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC), taken_at(path))
 
 
 def whole(path: Path) -> tuple[bytes, tuple[str, str] | None]:
@@ -69,23 +66,7 @@ def _unreadable(error: OSError) -> tuple[str, str]:
     return "unreadable_file", f"the file cannot be read: {error.strerror or error}"
 
 
-def _taken_at(path: Path) -> datetime | None:
-    """The EXIF time of a picture; None where it has none or is no picture."""
-    base = ExifTags.Base
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
-            if "exif" not in image.info:
-                return None  # asked for it, Pillow would decode a whole PNG to see whether it comes at the end
-            exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
-            tags = (base.DateTimeOriginal, base.SubsecTimeOriginal, base.OffsetTimeOriginal)
-            original, subsec, offset = (str(exif[tag]) if tag in exif else None for tag in tags)
-    except (
-        Exception
-    ):  # Pillow raises whatever the bytes lead it to: such a picture has no time, and is sent all the same
-        return None
-    return exif_time(original, subsec, offset)
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
+def natural(path: Path | str) -> list[tuple[int, int, str]]:
+    """Sorts `image2` before `image10`."""
     parts = re.findall(r"\d+|\D+", str(path))
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

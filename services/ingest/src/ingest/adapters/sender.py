@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from confluent_kafka import KafkaError, Message, Producer
@@ -54,16 +55,21 @@ class Sender:
         client = config.producer(settings, client_id=f"ingest-{camera}")
         self._producer = Producer({**client, "delivery.timeout.ms": 0})  # 0: never
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame, acknowledged: Callable[[], None] = lambda: None) -> bool:
         """Hands a frame over; False when `stop` came first, and the frame was not sent.
 
+        `acknowledged` is called once the broker has it.
         Raises `Refused` where the schema is not registered, `KafkaException` where the broker can never take it.
         """
         record = self._record_of(frame)
         while record is not None:
             try:
                 self._producer.produce(
-                    record.topic, record.value, record.key, record.partition, on_delivery=self._report
+                    record.topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    on_delivery=partial(self._report, acknowledged),
                 )
             except BufferError:
                 if not self._turn(SLICE_S):
@@ -113,10 +119,11 @@ class Sender:
         self._silence.look(self._open)
         return not self._stop.is_set()
 
-    def _report(self, error: KafkaError | None, _: Message) -> None:
+    def _report(self, acknowledged: Callable[[], None], error: KafkaError | None, _: Message) -> None:
         self._open -= 1
         if error is None:
             self._silence.broken()
+            acknowledged()
         self._answered(error)
 
 

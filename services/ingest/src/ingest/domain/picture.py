@@ -53,3 +53,18 @@ def declared_size(image: bytes) -> tuple[int, int] | None:
         bits = int.from_bytes(image[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     return None
+
+
+def complete(image: bytes) -> bool:
+    """Whether a picture has its end, and nobody writes to it any more. What is no picture has none to wait for.
+
+    A JPEG's end marker stands behind its last scan; one before that is a thumbnail's.
+    """
+    kind = content_type(image)
+    if kind == "image/jpeg":
+        return image.rfind(b"\xff\xd9") > image.rfind(b"\xff\xda")
+    if kind == "image/png":
+        return image.rfind(b"IEND") >= 0
+    if kind == "image/webp":
+        return len(image) >= 8 + int.from_bytes(image[4:8], "little")
+    return bool(image)
