@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -58,19 +57,22 @@ def read_to_end(
     *,
     client_id: str,
     cancelled: Callable[[], bool] = lambda: False,
-    start: int = OFFSET_BEGINNING,
+    start: int | None = None,
 ) -> Iterator[Record]:
-    """The committed records of a partition up to its end as it was at the call.
+    """The committed records of a partition, from its beginning or `start`, up to its end as it was at the call.
 
     Waits for transactions that are open at the call: they end by commit, abort or the broker's time-out. Ends early
     when `cancelled()`. Raises `DependencyDown`.
     """
-    target = log_end(AdminClient(config.admin(settings)), topic, partition)
+    admin = AdminClient(config.admin(settings))
+    target = log_end(admin, topic, partition)
     if target == 0:
         return
+    # The offset itself, not OFFSET_BEGINNING: the client looks that up only 0.5 s later, when it knows the leader.
+    first = log_start(admin, topic, partition) if start is None else start
     consumer = span_consumer(settings, client_id=client_id)
     try:
-        yield from read_span(consumer, topic, partition, start, target, cancelled=cancelled)
+        yield from read_span(consumer, topic, partition, first, target, cancelled=cancelled)
     finally:
         consumer.close()
 
