@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import threading
@@ -22,20 +23,33 @@ if TYPE_CHECKING:
     from ingest.playing import Played
 
 
+COUNTS = ("frames", "published", "refused", "failed", "dropped")
+
+NO_PATH = re.compile(r"(scene|topic|usb):|[a-z0-9]+://", re.IGNORECASE)
+
+
 def publish(
     sources: Annotated[
-        list[str], typer.Argument(help="Videos, pictures, folders of pictures, or scene:yard?seed=1&minutes=1.")
+        list[str],
+        typer.Argument(
+            help="Videos, pictures, folders of pictures, live cameras (rtsp://…, http://… for MJPEG, usb:/dev/video0), "
+            "or scene:yard?seed=1&minutes=1."
+        ),
     ],
     *,
     camera: Annotated[str, typer.Option(help="The camera's id; several sources follow each other.")],
     start: Annotated[str | None, typer.Option(help="Time of the first frame, ISO 8601; UTC without a zone.")] = None,
     interval_s: Annotated[float, typer.Option(help="Between pictures that carry no time of their own.")] = 1.0,
     live: Annotated[bool, typer.Option("--live", help="At the pace of the footage, not as fast as it goes.")] = False,
+    fps: Annotated[float | None, typer.Option(help="Of a live camera, at most so many frames a second.")] = None,
+    transport: Annotated[str, typer.Option(help="Of RTSP: tcp or udp.")] = "tcp",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
-    """Send frames to the broker; exit 0 only when it has acknowledged every one.
+    """Send frames to the broker; exit 0 only when it has acknowledged every one. A live camera goes on until Ctrl-C.
 
     Example: `winnow publish yard.mp4 --camera yard-1 --start 2026-05-01T08:00:00Z`
+
+    Example: `winnow publish rtsp://viewer:secret@192.168.1.20/stream1 --camera gate-2 --fps 5`
     """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -45,7 +59,7 @@ def publish(
     from winnow.settings import load
     from winnow_cli.connection import environment
 
-    entries = [source_of(camera, text, start, interval_s, live=live) for text in sources]
+    entries = [source_of(camera, text, start, interval_s, live=live, fps=fps, transport=transport) for text in sources]
     environment()
     settings = load(IngestSettings)
     stop = threading.Event()
@@ -59,7 +73,7 @@ def publish(
         for entry in entries:
             if stop.is_set():
                 break
-            task = progress.add_task(entry.source, total=None)
+            task = progress.add_task(entry.name, total=None)
 
             def show(played: Played, task: TaskID = task) -> None:
                 progress.update(task, description=_told(played))
@@ -68,7 +82,7 @@ def publish(
     for played in results:
         console.print(_told(played), style="" if played.whole else "red")
     if as_json:
-        totals = {name: sum(getattr(p, name) for p in results) for name in ("frames", "published", "refused", "failed")}
+        totals = {name: sum(getattr(p, name) for p in results) for name in COUNTS}
         errors = [p.error for p in results if p.error]
         print(json.dumps({**totals, "camera": camera, "interrupted": stop.is_set(), "errors": errors}))
     if stop.is_set():
@@ -102,7 +116,7 @@ def log_to(console: Console) -> None:
     )
 
 
-def source_of(camera: str, text: str, start: str | None, interval_s: float, *, live: bool) -> Source:
+def source_of(camera: str, text: str, start: str | None, interval_s: float, *, live: bool, **more: Any) -> Source:
     from pydantic import ValidationError
 
     from ingest.domain.source import Source
@@ -110,14 +124,16 @@ def source_of(camera: str, text: str, start: str | None, interval_s: float, *, l
     try:
         return Source(
             camera=camera,
-            source=text if text.startswith("scene:") else str(Path(text).expanduser()),
+            source=text if NO_PATH.match(text) else str(Path(text).expanduser()),
             pace="live" if live else "fast",
             start=None if start is None else datetime.fromisoformat(start),
             interval_s=interval_s,
+            **more,
         )
     except ValidationError as error:
         first = error.errors()[0]
-        print(f"winnow: {'.'.join(map(str, first['loc']))}: {first['msg']}", file=sys.stderr)
+        where = "".join(f"{name}: " for name in first["loc"])
+        print(f"winnow: {where}{first['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
     except ValueError as error:
         print(f"winnow: --start: {error}", file=sys.stderr)
@@ -128,5 +144,7 @@ def _told(played: Played) -> str:
     text = f"{played.source}: {played.frames} frames, {played.published} published"
     text += f", {played.refused} refused" if played.refused else ""
     text += f", {played.failed} failed" if played.failed else ""
+    text += f", {played.dropped} dropped" if played.dropped else ""
+    text += f"; {played.state}" if played.state else ""
     text += "; interrupted" if played.interrupted else ""
     return text + (f"; {played.error}" if played.error else "")

@@ -28,6 +28,20 @@ policy_errors = Counter("winnow_policy_errors", "Policy or camera records that w
 frames_published = Counter("winnow_frames_published", "Frames acknowledged by the broker.", ["camera"])
 frames_refused = Counter("winnow_frames_refused", "Files and frames that ingest did not take.", ["camera", "reason"])
 frames_failed = Counter("winnow_frames_failed", "Frames that the broker did not take.", ["camera"])
+frames_dropped = Counter(
+    "winnow_frames_dropped", "Oldest frames of a live camera, dropped while they could not be sent.", ["camera"]
+)
+camera_connected = Gauge("winnow_camera_connected", "Whether a live camera gives frames: 1 or 0.", ["camera"])
+camera_silence = Gauge(
+    "winnow_camera_silence_seconds", "Since a live camera's last frame, or since ingest began.", ["camera"]
+)
+uploads = Counter("winnow_uploads", "Upload requests answered, by HTTP status.", ["status"])
+spool_bytes = Gauge("winnow_spool_bytes", "Bytes of frames on disk that wait for the broker.")
+spool_frames = Gauge("winnow_spool_frames", "Frames on disk that wait for the broker.")
+spool_oldest = Gauge("winnow_spool_oldest_seconds", "How long the oldest frame on disk has waited; 0 when none does.")
+frames_aside = Counter(
+    "winnow_frames_aside", "Spooled frames that the broker will never take, kept on disk.", ["camera"]
+)
 
 staged_objects_swept = Counter("winnow_staged_objects_swept", "Objects deleted from the staging area by age.")
 

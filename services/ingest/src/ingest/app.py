@@ -17,6 +17,7 @@ from ingest.adapters.sweeper import Sweeper
 from ingest.domain.source import Source
 from ingest.playing import Played, play
 from ingest.settings import IngestSettings, Settings
+from ingest.streaming import play_live
 from winnow.codec import Codec
 from winnow.health import Health, HealthServer
 from winnow.objects import Objects
@@ -39,7 +40,10 @@ class Ingest:
     ) -> list[Played]:
         """What became of each source, in their order. `progressed` is called on the sources' threads."""
         with frame_records(self._settings) as records, ThreadPoolExecutor(len(self._sources), "source") as pool:
-            running = [pool.submit(play, source, self._settings, records, stop, progressed) for source in self._sources]
+            running = [
+                pool.submit(play_live if source.stream else play, source, self._settings, records, stop, progressed)
+                for source in self._sources
+            ]
             try:
                 while wait(running, timeout=1.0).not_done:
                     beat()

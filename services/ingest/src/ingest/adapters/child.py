@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -22,6 +23,18 @@ class SourceFailed(WinnowError):
     """A source ended before its end; what it gave until then was sent."""
 
 
+class SourceDenied(SourceFailed):
+    """The camera answers and refuses: to ask again soon is no use."""
+
+
+DENIED = 77
+"""A child's exit status for it (EX_NOPERM of sysexits.h)."""
+
+
+ALIVE = -1
+"""The index of what is no frame, but says that frames come which are not taken."""
+
+
 @dataclass(frozen=True)
 class ChildFrame:
     """One frame as `winnow_scenes.records` describes it."""
@@ -37,22 +50,30 @@ class FrameChild:
     Iterating gives its frames and raises `SourceFailed` when it ends otherwise than well.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    def __init__(self, module: str, arguments: Sequence[str] = (), *, told: bytes = b"") -> None:
+        """`told` goes to its standard input: what no list of processes may show."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         # A session of its own: Ctrl-C is for the reader, which ends the child when it has stopped.
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             start_new_session=True,
         )
         assert self._process.stdout is not None
         self._out: IO[bytes] = self._process.stdout
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as its_input:
+            its_input.write(told)
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def kill(self) -> None:
+        """Ends it at once, from any thread: whoever iterates gets `SourceFailed`."""
+        self._process.kill()
 
     def length_s(self) -> float | None:
         """How long the footage is; to be asked for first, once."""
@@ -105,4 +126,5 @@ class FrameChild:
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         if status < 0:
             return SourceFailed(f"the child process was killed by signal {-status}")
-        return SourceFailed(lines[-1] if lines else f"the child process ended with {status} before the footage did")
+        kind = SourceDenied if status == DENIED else SourceFailed
+        return kind(lines[-1] if lines else f"the child process ended with {status} before the footage did")

@@ -40,6 +40,8 @@ def open_door(source: Source) -> Iterator[Frame | NotTaken]:
     if source.source.startswith(SCENE):
         arguments, identity = scene_arguments(source.source)
         return _footage(source, "winnow_scenes.player", arguments, hashlib.sha256(identity.encode()).hexdigest())
+    if source.stream:
+        raise Refused(f"{source.name} is a live camera, and never ends; record some minutes of it to a file")
     path = Path(source.source)
     if not path.exists():
         raise Refused(f"{path} is not there")

@@ -1,19 +1,19 @@
 """`python -m ingest.adapters.video_child FILE`: a video's frames as JPEG to standard output.
 
-The form is that of `winnow_scenes.records`. A process of its own: what a broken video does to the decoder, it
-does to this process alone.
+JPEGs of a Motion JPEG video pass as they are. The form is that of `winnow_scenes.records`. A process of its own:
+what a broken video does to the decoder, it does to this process alone.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from itertools import chain
 from typing import BinaryIO
 
 import av
-import cv2
 
-from ingest.adapters.jpeg import jpeg
+from ingest.adapters.pictures import Pictures
 from winnow_scenes.lifetime import end_with_parent
 from winnow_scenes.records import write_begin, write_end, write_frame
 
@@ -40,15 +40,16 @@ def stream_video(path: str, out: BinaryIO) -> int:
         write_begin(out, length_s)
         rate = float(stream.average_rate or 25)
         count, first_s, last_s = 0, None, 0.0
+        pictures = Pictures(stream)
         try:
-            for frame in container.decode(stream):
-                time_s = frame.time if frame.time is not None else count / rate
+            for picture in chain.from_iterable(map(pictures.of, container.demux(stream))):
+                time_s = picture.time_s if picture.time_s is not None else count / rate
                 first_s = time_s if first_s is None else first_s
                 # A camera's time never goes back, whatever the container says.
                 last_s = max(last_s, time_s - first_s)
-                image = jpeg(frame.to_ndarray(format="bgr24"))
+                image = picture.jpeg()
                 if image is None:
-                    raise NotWhole(f"frame {count} of {frame.width}x{frame.height} could not be encoded")
+                    raise NotWhole(f"frame {count} could not be encoded")
                 write_frame(out, count, round(last_s, 6), image)
                 count += 1
         except av.FFmpegError as error:
@@ -64,7 +65,6 @@ def stream_video(path: str, out: BinaryIO) -> int:
 def main() -> int:
     """Exit status 0, or 1 with one line on standard error."""
     end_with_parent()
-    cv2.setNumThreads(1)
     av.logging.set_level(None)
     out = os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from ingest.domain.address import live_scheme, shown
 from winnow.errors import PoisonRecord, Refused
 from winnow.identity import check_camera_id
 
@@ -36,6 +37,10 @@ class Source(BaseModel):
     interval_s: float = Field(default=1.0, gt=0)
     minutes: float | None = Field(default=None, gt=0, description="Of a video, at most so much of its beginning.")
     watch: bool = Field(default=False, description="Of a folder or an S3 prefix: follow it, and take what is new.")
+
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="Of RTSP: how frames come.")
+    fps: float | None = Field(default=None, gt=0, description="Of a live camera, at most so many frames a second.")
+    timeout_s: float = Field(default=10.0, gt=0, description="A live camera without frames for so long is reconnected.")
 
     @field_validator("camera")
     @classmethod
@@ -69,9 +74,31 @@ class Source(BaseModel):
             raise PydanticCustomError("watch", "what is followed has its own times, and no start, minutes or live pace")
         return watch
 
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        wrong = [
+            name
+            for name in (("start", "minutes") if self.stream else ("transport", "fps", "timeout_s"))
+            if getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if wrong:
+            kind = "no live camera" if self.stream else "live cameras (rtsp://, http://, usb:) alone"
+            raise PydanticCustomError("kind", "{name} is for {kind}", {"name": wrong[0], "kind": kind})
+        return self
+
     @property
     def live(self) -> bool:
         return self.pace == "live"
+
+    @property
+    def stream(self) -> bool:
+        """A live camera: it never ends by itself, and what it gave cannot be read again."""
+        return live_scheme(self.source) is not None
+
+    @property
+    def name(self) -> str:
+        """The source as it may stand in logs and messages: without a URL's password."""
+        return shown(self.source)
 
 
 def scene_arguments(source: str) -> tuple[list[str], str]:
