@@ -1,0 +1,187 @@
+"""`winnow check-producer` on the real broker: cameras that are wrong in every way, and one that is not."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import cv2
+import fastavro
+import numpy as np
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from tests.support.pictures import frame, picture
+from tests.support.world import World
+
+from winnow import contract
+from winnow.clock import now
+from winnow.codec import to_record
+from winnow.events import Camera, Frame
+from winnow.kafka.producer import Publisher
+from winnow_cli.producers.domain.partitioner import partition_of
+
+pytestmark = pytest.mark.stack
+
+FRAMES = 5
+PARTITIONS = 4
+
+
+def check(world: World, *arguments: str, columns: int = 120) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "winnow_cli", "check-producer", *arguments]
+    env = {**os.environ, **world.env, "COLUMNS": str(columns)}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+def live(camera: str) -> list[Frame]:
+    """Frames that a camera takes now."""
+    begin = now()
+    return [
+        replace(one, captured_at=begin + timedelta(milliseconds=index))
+        for index in range(FRAMES)
+        for one in [frame(camera, index, picture(index + 10 * zlib.crc32(camera.encode()) % 1000))]
+    ]
+
+
+def send(world: World, producer: Producer, records: Iterable[tuple[str | None, bytes]]) -> None:
+    for key, value in records:
+        producer.produce(world.names.frames, value, key)
+    assert producer.flush(30) == 0
+
+
+def idempotent(world: World, **config: Any) -> Producer:
+    right = {"enable.idempotence": True, "partitioner": "murmur2_random"}
+    return Producer({"bootstrap.servers": world.kafka.kafka_bootstrap, **right, **config})
+
+
+def of_another_subject(world: World, frames: list[Frame]) -> list[bytes]:
+    """The frames in a schema of somebody's own, which ours reads."""
+    schema = json.loads(contract.schema("Frame"))
+    schema["fields"].append({"name": "lens", "type": "string", "default": ""})
+    registry = SchemaRegistryClient({"url": world.kafka.registry_url})
+    number = registry.register_schema(f"{world.namespace}.of-ours-value", Schema(json.dumps(schema), "AVRO"))
+    values = []
+    for one in frames:
+        payload = io.BytesIO()
+        fastavro.schemaless_writer(payload, fastavro.parse_schema(dict(schema)), {**to_record(one), "lens": "50 mm"})
+        values.append(b"\0" + number.to_bytes(4, "big") + payload.getvalue())
+    return values
+
+
+def progressive() -> bytes:
+    image = np.random.default_rng(1).integers(0, 256, (240, 320, 3)).astype(np.uint8)
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1])
+
+
+def elsewhere() -> str:
+    """A camera id that CRC-32 puts on another partition than murmur2 does."""
+    ids = (f"crc-{number}" for number in range(100))
+    return next(i for i in ids if zlib.crc32(i.encode()) % PARTITIONS != partition_of(i.encode(), PARTITIONS))
+
+
+def test_ten_bad_cameras_at_once_and_one_that_is_right(world: World) -> None:
+    def encoded(frames: list[Frame], **changes: Any) -> list[bytes]:
+        return [world.codec.encode(world.names.frames, replace(one, **changes)) for one in frames]
+
+    right = idempotent(world)
+    bad: dict[str, list[bytes]] = {
+        "good": encoded(live("good")),
+        "bare-jpeg": [picture(1)],
+        "unknown-schema": [b"\0\x7f\0\0\x01" + b"x" * 20],
+        "own-schema": of_another_subject(world, live("own-schema")),
+        "wrong-key": encoded(live("somebody-else")),
+        "constant-id": encoded(live("constant-id"), frame_id="frame"),
+        "summer-time": encoded(
+            [replace(f, captured_at=f.captured_at + timedelta(hours=2)) for f in live("summer-time")]
+        ),
+        "truncated": encoded(
+            [replace(f, image=f.image[:-100]) for f in live("truncated") if isinstance(f.image, bytes)]
+        ),
+        "progressive": encoded(live("progressive")[:1], image=progressive()),
+        "gaps": encoded([replace(f, sequence=index * 3) for index, f in enumerate(live("gaps"))]),
+        "still": encoded(live("still"), image=picture(1)),
+    }
+    crc = elsewhere()
+    for key, values in bad.items():
+        send(world, right, [(key, value) for value in values])
+    send(world, idempotent(world, partitioner="consistent_random"), [(crc, v) for v in encoded(live(crc))])
+    packing = {"enable.idempotence": False, "compression.type": "lz4", "linger.ms": 50}
+    send(world, idempotent(world, **packing), [("packed", v) for v in encoded(live("packed"))])
+    send(world, right, [(None, value) for value in encoded(live("keyless"))])
+
+    done = check(world, "--from-beginning", "--json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["holds"], told["findings"], told["batches_unread"]) == (False, [], "")
+    found = {one["camera"]: {f["code"]: f for f in one["findings"]} for one in told["cameras"]}
+    assert {camera: set(codes) for camera, codes in found.items()} == {
+        "good": set(),
+        "bare-jpeg": {"not_avro"},
+        "unknown-schema": {"unknown_schema"},
+        "own-schema": {"other_schema"},
+        "wrong-key": {"wrong_key"},
+        "constant-id": {"constant_id"},
+        "summer-time": {"time_zone"},
+        "truncated": {"unreadable_image"},
+        "progressive": {"progressive", "heavy"},
+        "gaps": {"sequence_gap"},
+        "still": {"repeats"},
+        crc: {"partition"},
+        "packed": {"compressed", "not_idempotent"},
+        "keyless": {"no_key"},
+    }
+    assert "a bare JPEG" in found["bare-jpeg"]["not_avro"]["what"]
+    assert "CRC-32" in found[crc]["partition"]["what"]
+    assert "lz4" in found["packed"]["compressed"]["what"]
+    assert found["truncated"]["unreadable_image"]["count"] == FRAMES
+    partition, offset = found["gaps"]["sequence_gap"]["example"].split(":")
+    records = {(r.partition, r.offset): r.key for r in world.records(world.names.frames)}
+    assert records[int(partition), int(offset)] == b"gaps"
+    assert told["records"] == len(records)
+
+    good = check(world, "--from-beginning", "--camera", "good")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "nothing to say of good" in good.stdout
+    shown = check(world, "--from-beginning", columns=80)
+    assert shown.returncode == 1
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert shown.stdout.index("bare-jpeg") < shown.stdout.index("progressive")
+
+
+def test_a_watch_sees_what_comes_from_now_on_as_the_camera_is_set_up(world: World) -> None:
+    publisher = Publisher(world.kafka, client_id="test")
+    value = world.codec.encode(world.names.cameras, Camera("yard", now(), partition=3))
+    publisher.publish(world.names.cameras, "yard", value)
+    publisher.flush()
+    world.publish(live("before"))
+
+    quiet = check(world, "--seconds", "0.3")
+    assert quiet.returncode == 1
+    assert "got no record" in quiet.stderr
+    assert "--from-beginning" in quiet.stderr
+
+    command = [sys.executable, "-m", "winnow_cli", "check-producer", "--records", "4", "--seconds", "60", "--json"]
+    watch = subprocess.Popen(command, env={**os.environ, **world.env}, stdout=subprocess.PIPE, text=True)
+    try:
+        index = 0
+        while watch.poll() is None:
+            one = replace(frame("yard", index, picture(index)), captured_at=now())
+            publisher.publish(world.names.frames, "yard", world.codec.encode(world.names.frames, one), partition=3)
+            publisher.flush()
+            index += 1
+        output = watch.communicate()[0]
+    finally:
+        watch.kill()
+    told = json.loads(output.splitlines()[-1])
+    assert (watch.returncode, told["records"]) == (0, 4)
+    (camera,) = told["cameras"]
+    assert (camera["camera"], camera["partitions"]) == ("yard", [3])
+    assert "partition" not in {found["code"] for found in camera["findings"]}
