@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from tests.support.pictures import picture, recent
 from tests.support.world import POLICY, World, eventually
 from typer.testing import CliRunner, Result
 
+from ingest.domain.source import Source
 from winnow.codec import to_record
+from winnow.errors import Refused
 from winnow.events import Verdict
 from winnow_cli.__main__ import app
+from winnow_cli.offline.judging import Places
 
 SCENE = "scene:yard?seed=3&minutes=0.2&width=320&height=180&visits_per_minute=10"
 KEY = "00112233445566778899aabbccddeeff"
@@ -59,13 +63,10 @@ def test_the_verdicts_are_those_of_the_selector_behind_the_broker(world: World, 
     pictures = folder(tmp_path / "pictures")
     start = recent().isoformat()
     arguments = [SCENE, str(pictures), "--camera", "gate", "--start", start]
-    live_policy = {name: getattr(POLICY, name) for name in ("kept_per_hour", "burst", "control_every_s")}
-    policy = policy_file(
-        tmp_path / "policy.json",
-        **live_policy,
-        split_block_s=POLICY.split_block_s,
-        sampling_key=(POLICY.sampling_key or b"").hex(),
-    )
+    # Blocks so short that the run has both kinds, whenever it begins.
+    fields = {"kept_per_hour": 1200.0, "burst": 10.0, "control_every_s": 2.0, "split_block_s": 1.0}
+    policy = policy_file(tmp_path / "policy.json", **fields, sampling_key=KEY)
+    world.set_policy(replace(POLICY, **fields, sampling_key=bytes.fromhex(KEY)))
     world.start("selector")
     published = subprocess.run(
         [sys.executable, "-m", "winnow_cli", "publish", *arguments],
@@ -162,6 +163,16 @@ def test_a_video_that_breaks_off_is_judged_up_to_there(select: Select, tmp_path:
     assert result.exit_code == 1
     assert 1 <= len(frames(result)) < 60
     assert "breaks off after" in result.stderr
+
+
+def test_a_folder_that_changes_while_it_is_opened_is_refused(tmp_path: Path) -> None:
+    pictures = folder(tmp_path / "gate", 3)
+    places = Places(Source(camera="gate", source=str(pictures)))
+    places.confirm()
+    assert places.of(2) == str(pictures / "2.jpg")
+    (pictures / "1b.jpg").write_bytes(picture(1))
+    with pytest.raises(Refused, match="changed while it was being opened"):
+        places.confirm()
 
 
 def _without_last_frames(mp4: bytes) -> bytes:

@@ -73,7 +73,7 @@ def _judge(selector: OfflineSelector, source: Source, summary: Summary, told: Co
 
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from ingest.adapters.doors import NotTaken
+    from ingest.adapters.doors import NotTaken, SourceFailed
     from winnow.errors import WinnowError
 
     refused_before, frames_before = summary.refused, summary.frames
@@ -96,7 +96,7 @@ def _judge(selector: OfflineSelector, source: Source, summary: Summary, told: Co
         except (WinnowError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            where = "" if source.source in str(error) else f"{source.source}: "
+            where = f"{source.source}: " if isinstance(error, SourceFailed) else ""  # else the message names it
             told.print(f"winnow: {where}{error}", style="red", markup=False)
             return False
     if summary.frames == frames_before and summary.refused == refused_before:

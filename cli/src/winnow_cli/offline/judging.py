@@ -67,18 +67,20 @@ class OfflineSelector:
     def run(self, source: Source) -> Iterator[Judged | NotTaken]:
         """Everything that the source holds, in its order. Raises `Refused`, and `SourceFailed` where it breaks off."""
         waiting: deque[tuple[Frame, Future[Extracted]] | NotTaken] = deque()
-        place = _Place(source)
+        places = Places(source)
         failure: WinnowError | None = None
         with ThreadPoolExecutor(self._threads, "extract") as threads, closing(open_door(source)) as door:  # type: ignore[type-var]
             try:
-                for item in door:
+                for number, item in enumerate(door):
+                    if number == 0:
+                        places.confirm()
                     waiting.append(item if isinstance(item, NotTaken) else (item, threads.submit(self._extract, item)))
                     if len(waiting) > self._threads * AHEAD:
-                        yield self._judged(waiting.popleft(), place)
+                        yield self._judged(waiting.popleft(), places)
             except WinnowError as error:
                 failure = error  # what was read before is judged all the same
             for one in waiting:
-                yield self._judged(one, place)
+                yield self._judged(one, places)
         if failure is not None:
             raise failure
 
@@ -86,30 +88,30 @@ class OfflineSelector:
         assert isinstance(frame.image, bytes) and frame.frame_id is not None
         return extract_image(frame, frame.frame_id, frame.image, self._limits)
 
-    def _judged(self, waiting: tuple[Frame, Future[Extracted]] | NotTaken, place: _Place) -> Judged | NotTaken:
+    def _judged(self, waiting: tuple[Frame, Future[Extracted]] | NotTaken, places: Places) -> Judged | NotTaken:
         if isinstance(waiting, NotTaken):
             return waiting
         frame, extracted = waiting
         index = frame.sequence or 0
-        file = place.of(index)
+        file = places.of(index)
         # Without a broker, its time is the camera's.
         source = events.Source(file, 0, index)
         verdict = judge(extracted.result(), source, frame.captured_at, self._states, self._book.in_force)
         return Judged(file, index, verdict)
 
 
-class _Place:
-    """Which file a frame of a source came from."""
+class Places:
+    """Which file each frame of a source comes from; made before the source's door is opened."""
 
     def __init__(self, source: Source) -> None:
         self._source = source.source
         folder = not self._source.startswith(SCENE) and Path(self._source).is_dir()
-        self._files = files_in(Path(self._source)) if folder else []
-        self._certain = not folder
+        self._files = files_in(Path(self._source)) if folder else None
+
+    def confirm(self) -> None:
+        """Called after the door has listed the files. Raises `Refused` where they may be others than those known."""
+        if self._files is not None and self._files != files_in(Path(self._source)):
+            raise Refused(f"{self._source} changed while it was being opened; try again when nothing writes to it")
 
     def of(self, index: int) -> str:
-        """Raises `Refused` where files came into the folder or went while its door was opened."""
-        if not self._certain and self._files != files_in(Path(self._source)):
-            raise Refused(f"{self._source} changed while it was being opened; try again when nothing writes to it")
-        self._certain = True
-        return str(self._files[index]) if self._files else self._source
+        return self._source if self._files is None else str(self._files[index])
