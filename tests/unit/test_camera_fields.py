@@ -245,6 +245,6 @@ def test_what_names_no_camera_counts_for_its_key_only_where_that_is_known(camera
     assert camera_of(replace(unnamed, camera_id=camera), key, {"yard"}) == counts_for
 
 
-def test_a_problem_that_no_database_takes_is_told_all_the_same():
-    found = status(verdict(TOPIC, 1, **UNREADABLE | {"detail": "a\x00b" + "x" * 1000}))
-    assert found.last_problem.startswith("undecodable: a\ufffdb") and len(found.last_problem) == 300
+def test_a_problem_that_no_database_and_no_terminal_takes_is_told_all_the_same():
+    found = status(verdict(TOPIC, 1, **UNREADABLE | {"detail": "a\x00b\x1b[2J" + "x" * 1000}))
+    assert found.last_problem.startswith("undecodable: a\ufffdb\ufffd[2J") and len(found.last_problem) == 300

@@ -21,6 +21,7 @@ SILENT_AT_LEAST_S, SILENT_AT_LEAST_EXPECTED_S = 30.0, 15.0
 WRONG_SHARE = 0.01
 """A camera is wrong when this share of its recent frames has the same thing wrong; less is a network's noise."""
 
+OUTCOMES = ("kept", "rejected", "unreadable", "redelivered")
 STATES = ("silent", "wrong", "never", "sending")
 
 
@@ -139,13 +140,13 @@ def _show(found: list[CameraLine], nobody: CameraStatus | None, at: datetime) ->
     for column in ("last frame", "per s", "kept", "rejected", "unread.", "redeliv."):
         table.add_column(column, justify="right", no_wrap=True)
     for one in found:
-        described = ", ".join(part for part in (one.name, f"group {one.group}" if one.group else "") if part)
+        described = [part for part in (one.name, f"group {one.group}" if one.group else "") if part]
+        counts = [str(one.verdicts.get(outcome, 0)) for outcome in OUTCOMES]
+        seen = [] if one.silent_s is None else [f"{_duration(one.silent_s)} ago", f"{one.rate_per_s:.2f}", *counts]
         table.add_row(
-            Text.assemble(one.camera_id, (f"\n{described}" if described else "", "dim")),
+            Text.assemble(one.camera_id, *((f"\n{part}", "dim") for part in described)),
             f"[{'green' if one.state == 'sending' else 'red'}]{one.state}[/]",
-            "" if one.silent_s is None else f"{_duration(one.silent_s)} ago",
-            f"{one.rate_per_s:.2f}",
-            *(str(one.verdicts.get(outcome, 0)) for outcome in ("kept", "rejected", "unreadable", "redelivered")),
+            *seen,
         )
     console = Console(highlight=False)
     console.print(table)

@@ -130,4 +130,5 @@ def _problem(verdict: Verdict) -> str:
         told = f"clock_skew: captured_at {captured}, broker time {verdict.broker_time.isoformat()}"
     elif "id_reused" in verdict.flags:
         told = f"id_reused: {verdict.frame_id} was sent before with other bytes"
-    return told[:MAX_PROBLEM].replace("\0", "\ufffd")
+    # What comes from outside goes to a database and to terminals.
+    return "".join(character if character.isprintable() else "\ufffd" for character in told[:MAX_PROBLEM])
