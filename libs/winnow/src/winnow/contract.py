@@ -100,15 +100,18 @@ def load_topics(names: Names, profile: str) -> list[Topic]:
     for short, entry in document["topics"].items():
         name = names.topic(short)
         topics.append(_topic(name, entry, defaults, profile))
-        for service in entry.get("dead_letters", []):
-            letters = {
-                **document["dead_letters"],
-                "key": entry["key"],
-                "writers": [service],
-                "readers": ["cli"],
-            }
-            topics.append(_topic(names.dead_letters(name, service), letters, defaults, profile))
+        topics += [
+            dead_letter_topic(names.dead_letters(name, service), entry["key"], service, profile)
+            for service in entry.get("dead_letters", [])
+        ]
     return topics
+
+
+def dead_letter_topic(name: str, key: str, service: str, profile: str) -> Topic:
+    """A dead-letter topic that `service` writes, sized for `profile`."""
+    document = _topics_yaml()
+    letters = {**document["dead_letters"], "key": key, "writers": [service], "readers": ["cli"]}
+    return _topic(name, letters, document["defaults"], profile)
 
 
 def load_groups(names: Names, profile: str) -> dict[str, dict[str, str]]:

@@ -27,6 +27,11 @@ def frame_id_of_file(camera_id: str, sha256: str, index: int) -> str:
     return str(uuid.uuid5(FRAMES, f"{camera_id}\0{sha256}\0{index}"))
 
 
+def frame_id_of_record(topic: str, partition: int, offset: int) -> str:
+    """The id of a frame that is a record of a plain topic: uuid5 over `topic NUL partition NUL offset`."""
+    return str(uuid.uuid5(FRAMES, f"{topic}\0{partition}\0{offset}"))
+
+
 def check_camera_id(camera_id: str) -> None:
     """Raises `PoisonRecord` unless it is 1 to 200 bytes of UTF-8 without control characters."""
     if not camera_id:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from winnow.clock import from_ms
+
 
 def footage_start(start: datetime | None, length_s: float | None, now: datetime, *, live: bool) -> datetime:
     """The time of a video's first frame: `start`, else now when live, else such that the video ends now."""
@@ -59,6 +61,17 @@ def exif_time(original: str | None, subsec: str | None, offset: str | None) -> d
     try:
         return time.replace(tzinfo=zone).astimezone(UTC)
     except OverflowError:  # a date at the calendar's edge
+        return None
+
+
+def header_time(text: str) -> datetime | None:
+    """A time as a record's header has it: milliseconds since 1970, or ISO 8601 (UTC without a zone); else None."""
+    try:
+        if text.isdecimal():
+            return from_ms(int(text))
+        time = datetime.fromisoformat(text)
+        return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 

@@ -1,0 +1,147 @@
+"""A plain topic of pictures: its keys are cameras, and every record of it is a frame, once, or a dead letter."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from PIL import Image
+from tests.support.pictures import picture
+from tests.support.world import Service, World, eventually
+
+from ingest.adapters.encode import as_jpeg
+from winnow.events import Frame, ImageRef
+from winnow.identity import frame_id_of_record
+from winnow.kafka import config, deadletter
+from winnow.kafka.record import Record
+from winnow.kafka.restore import read_to_end
+
+pytestmark = pytest.mark.stack
+
+PARTITIONS = 2
+
+
+@pytest.fixture
+def topic(world: World) -> Iterator[str]:
+    """A topic as cameras write to it, of that world alone."""
+    name = f"plain-{world.namespace}"
+    admin = AdminClient(config.admin(world.kafka))
+    admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(10)
+    yield name
+    admin.delete_topics([name])
+
+
+def ingest(world: World, topic: str, instance: str = "ingest-0", *, wait: bool = True) -> Service:
+    sources = json.dumps([{"source": f"topic:{topic}"}])
+    return world.start("ingest", instance=instance, wait=wait, WINNOW_INGEST_SOURCES=sources)
+
+
+def cameras_send(
+    world: World, topic: str, records: list[tuple[str | bytes | None, bytes | None, dict[str, str], int]]
+) -> None:
+    """Key, value, headers and the record's own time in ms."""
+    producer = Producer({**config.producer(world.kafka, client_id="test-cameras")})
+    for key, value, headers, at_ms in records:
+        producer.produce(topic, value, key, headers=list(headers.items()), timestamp=at_ms)
+    assert producer.flush(30) == 0
+
+
+def letters(world: World, topic: str) -> list[Record]:
+    name = world.names.dead_letters(topic, "ingest")
+    return [r for p in range(PARTITIONS) for r in read_to_end(world.kafka, name, p, client_id=f"test-letters-{p}")]
+
+
+def frames(world: World) -> list[Frame]:
+    return world.events(world.names.frames, Frame)
+
+
+def at_least(world: World, count: int) -> bool:
+    return len(frames(world)) >= count
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 5, 1, hour, tzinfo=UTC)
+
+
+OWN_MS = 1_780_000_000_000
+
+
+def test_records_of_several_cameras_become_frames_and_what_names_none_a_dead_letter(world: World, topic: str) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), (200, 40, 30)).save(out, "PNG")
+    large = picture(9) + bytes(1_000_000)
+    records: list[tuple[str | bytes | None, bytes | None, dict[str, str], int]] = [
+        ("gate", picture(1), {"captured_at": "1777593600000"}, OWN_MS),
+        ("yard", picture(2), {"captured_at": "2026-05-01T02:00:00+02:00"}, OWN_MS),
+        ("yard", picture(3), {"captured_at": "yesterday"}, OWN_MS),
+        ("hall", out.getvalue(), {}, OWN_MS),
+        ("hall", b"no picture", {}, OWN_MS),
+        ("hall", None, {}, OWN_MS),
+        ("hall", large, {}, OWN_MS),
+        (None, picture(4), {}, OWN_MS),
+        (b"\xff\xfe", picture(5), {"captured_at": "1"}, OWN_MS),
+    ]
+    cameras_send(world, topic, records)  # before it starts: it begins at the earliest
+    service = ingest(world, topic)
+    eventually(lambda: at_least(world, 7) and len(letters(world, topic)) == 2, what=service.tail())
+    assert service.stop() == 0, service.tail()
+
+    found = frames(world)
+    known = {f.frame_id for f in found}
+    assert known <= {frame_id_of_record(topic, p, o) for p in range(PARTITIONS) for o in range(10)}
+    assert len(known) == len(found) == 7
+    keys = [record.key for record in world.records(world.names.frames)]
+    assert keys == [f.camera_id.encode() for f in found]
+    by_camera = {c: [f for f in found if f.camera_id == c] for c in ("gate", "yard", "hall")}
+    assert [(f.image, f.captured_at) for f in by_camera["gate"]] == [(picture(1), at(0))]
+    own = datetime.fromtimestamp(OWN_MS / 1000, UTC)
+    assert [(f.image, f.captured_at) for f in by_camera["yard"]] == [(picture(2), at(0)), (picture(3), own)]
+    png, text, nothing, reference = by_camera["hall"]
+    assert (png.image, png.content_type) == (as_jpeg(out.getvalue()), "image/jpeg")
+    assert (text.image, text.content_type) == (b"no picture", "application/octet-stream")
+    assert nothing.image == b""
+    assert isinstance(reference.image, ImageRef)
+    assert reference.image.size_bytes == len(large)
+    buried = letters(world, topic)
+    assert sorted(letter.value or b"" for letter in buried) == sorted([picture(4), picture(5)])
+    assert {dict(letter.headers)[deadletter.ERROR] for letter in buried} == {
+        b"the camera id is empty",
+        b"the key is no camera id: not UTF-8",
+    }
+
+
+def test_killed_in_the_middle_each_record_is_one_frame_however_often_it_is_sent(world: World, topic: str) -> None:
+    count = 600
+    image = picture(1)
+    cameras_send(world, topic, [(f"c{n % 3}", image + n.to_bytes(2, "big"), {}, OWN_MS + n) for n in range(count)])
+    service = ingest(world, topic)
+    eventually(partial(at_least, world, 50), what=service.tail())
+    service.kill()
+    cut = len(frames(world))
+    service = ingest(world, topic, "ingest-1")
+    eventually(lambda: len({f.frame_id for f in frames(world)}) == count, what=service.tail())
+    assert service.stop() == 0
+    found = frames(world)
+    images: dict[str | None, set[object]] = {}
+    for f in found:
+        images.setdefault(f.frame_id, set()).add(f.image)
+    assert all(len(of_one) == 1 for of_one in images.values()), "an id never stands for two pictures"
+    assert len(found) - count <= 64 + 1, f"repeated is one batch at most; {cut} were there at the kill"
+    group = f"{world.names.group('ingest')}.{topic}"
+    consumer = Consumer(config.consumer(world.kafka, group, client_id="test-offsets"))
+    places = consumer.committed([TopicPartition(topic, p) for p in range(PARTITIONS)], timeout=10)
+    consumer.close()
+    assert sum(place.offset for place in places) == count, "it goes on behind the last record"
+
+
+@pytest.mark.parametrize(("name", "said"), [("nowhere", "there is no topic"), ("own", "is Winnow's own topic")])
+def test_a_topic_that_cannot_be_taken_is_refused(world: World, name: str, said: str) -> None:
+    service = ingest(world, world.names.frames if name == "own" else f"{name}-{world.namespace}", wait=False)
+    assert service.process.wait(60) == 1
+    assert said in service.tail()
