@@ -20,7 +20,7 @@ MOST_BATCHES = 50
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
-    """What a watch has found. `batches_unread` says why no batch header was seen; empty where they were."""
+    """What a watch has found. `batches_unread` says whose batch headers were not seen, and why; empty: none."""
 
     topic: str
     watched_s: float
@@ -59,11 +59,12 @@ def watch(
     try:
         configured = {name: one for name, (_, one) in SelectionTopics(settings).cameras().items()}
         checks = CameraChecks(reader.partitions, configured, camera)
-        began_s = time.monotonic()
+        began_s = last_seen_s = time.monotonic()
         try:
             for record in reader.records(seconds):
                 if record is not None:
                     checks.see(record)
+                    last_seen_s = time.monotonic()
                 progress(checks.records)
                 if most_records is not None and checks.records >= most_records:
                     break
@@ -73,8 +74,8 @@ def watch(
         unread = _look_at_batches(reader, checks)
     finally:
         reader.close()
-    # Of a past that was not read to its end nobody knows how it went on.
-    until_s = checks.last_s if from_beginning and most_records is not None else time.time()
+    # By the broker's clock alone; a past ends with the topic's last record, whenever that was.
+    until_s = checks.last_s + (0.0 if from_beginning else time.monotonic() - last_seen_s)
     return WatchReport(
         topic,
         round(watched_s, 1),
@@ -91,5 +92,6 @@ def _look_at_batches(reader: FramesReader, checks: CameraChecks) -> str:
         try:
             check.batch = reader.batch_of(*check.last)
         except (DependencyDown, OSError) as error:
-            return f"{type(error).__name__}: {error}"
-    return ""
+            return f"not looked at: {type(error).__name__}: {error}"
+    cameras = len(checks.cameras)
+    return f"looked at for {MOST_BATCHES} of {cameras} cameras" if cameras > MOST_BATCHES else ""

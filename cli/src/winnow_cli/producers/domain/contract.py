@@ -7,7 +7,7 @@ from winnow.identity import check_camera_id, check_frame_id
 from winnow_cli.producers.domain.finding import Finding, Flow, Level, Tally
 from winnow_cli.producers.domain.record import SentRecord
 
-LATEST = "look the schema's id up: the latest of <topic>-value in the registry"
+LATEST = "look the schema's id up: the latest of the topic's subject (TOPIC-value)"
 LOST = "no picture of it is ever seen: verdict unreadable, bytes in the dead letters"
 
 
