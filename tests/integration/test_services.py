@@ -44,9 +44,16 @@ QUICK = {"WINNOW_LEDGER_LINGER_S": "0.3"}
 SCENE = [{"camera": "yard", "source": "scene:yard?minutes=60&fps=5&width=320&height=240", "pace": "live"}]
 """What ingest plays here: small pictures, and longer than any test."""
 
+SERVERS = {
+    "WINNOW_KAFKA_BOOTSTRAP",
+    "WINNOW_REGISTRY_URL",
+    "WINNOW_S3_ENDPOINT",
+    "WINNOW_S3_ACCESS_KEY",
+    "WINNOW_S3_SECRET_KEY",
+}
 NEEDED = {
-    "ingest": {"WINNOW_KAFKA_BOOTSTRAP", "WINNOW_REGISTRY_URL", "WINNOW_INGEST_SOURCES"},
-    "selector": {"WINNOW_KAFKA_BOOTSTRAP", "WINNOW_REGISTRY_URL"},
+    "ingest": SERVERS | {"WINNOW_INGEST_SOURCES"},
+    "selector": SERVERS,
     "store": {
         "WINNOW_KAFKA_BOOTSTRAP",
         "WINNOW_REGISTRY_URL",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,6 +23,9 @@ from ingest.streaming import play_live
 from winnow.codec import Codec
 from winnow.health import Health, HealthServer
 from winnow.objects import Objects
+
+if TYPE_CHECKING:
+    from ingest.adapters.uploads.door import UploadDoor
 
 log = structlog.get_logger()
 
@@ -70,18 +74,46 @@ def frame_records(settings: IngestSettings) -> Iterator[FrameRecords]:
         cameras.close()
 
 
+@contextmanager
+def uploads(settings: Settings) -> Iterator[UploadDoor | None]:
+    """Takes uploads inside the block, where the settings give a port for them."""
+    if settings.ingest_upload_port is None:
+        yield None
+        return
+    from ingest.adapters.uploads.door import UploadDoor  # half a second that no other way in needs
+
+    with frame_records(settings) as records:
+        door = UploadDoor(settings, records)
+        try:
+            yield door
+        finally:
+            door.close()
+
+
 def serve(settings: Settings, stop: threading.Event) -> int:
-    """The service: 0 when every source was published whole, or was told to stop; 1 when one was not."""
+    """The service: 0 when every source was published whole, or was told to stop; 1 when one was not.
+
+    It ends with its sources; where it takes uploads, when it is told to.
+    """
     health = Health()
     server = HealthServer(health, settings.health_host, settings.health_port)
     try:
-        health.ready()
-        sweeper = Sweeper(settings, Objects(settings))
-        threading.Thread(target=sweeper.run, args=(stop,), name="sweeper", daemon=True).start()
-        results = Ingest(settings.ingest_sources, settings).run(stop, beat=health.beat)
+        with uploads(settings) as door:
+
+            def turn() -> None:
+                health.beat()
+                if door is not None:
+                    door.check()
+
+            health.ready()
+            sweeper = Sweeper(settings, Objects(settings))
+            threading.Thread(target=sweeper.run, args=(stop,), name="sweeper", daemon=True).start()
+            results = Ingest(settings.ingest_sources, settings).run(stop, beat=turn) if settings.ingest_sources else []
+            for played in results:
+                note = log.info if played.whole or (played.interrupted and not played.error) else log.error
+                note("source ended", **asdict(played))
+            while door is not None and not stop.wait(1.0):
+                turn()
     finally:
         server.close()
-    for played in results:
-        note = log.info if played.whole or (played.interrupted and not played.error) else log.error
-        note("source ended", **asdict(played))
     return 0 if all(p.whole or (p.interrupted and not p.error and not p.failed) for p in results) else 1

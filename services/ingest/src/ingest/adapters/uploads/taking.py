@@ -1,0 +1,143 @@
+"""From an authorised body to frames that are safe: all of a request, or nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from ingest.adapters.outbox import Kept, Outbox
+from ingest.adapters.uploads.answers import RefusedFile, Rejection, Taken, TakenFrame
+from ingest.adapters.uploads.archive import members
+from ingest.adapters.uploads.files import Bundle, Given, frame_of
+from ingest.adapters.uploads.form import Form
+from ingest.domain.picture import INLINE_LIMIT_BYTES
+from ingest.domain.upload import FileRefused, status_of
+from winnow import metrics
+from winnow.clock import now
+from winnow.events import Frame
+
+WRITE_BYTES = 1024 * 1024
+"""A body on its way to the disk is handed to a thread in pieces of this size."""
+
+WINDOW_BYTES = 8 * 1024 * 1024
+"""Of one request on the way to the broker at a time."""
+
+ResultT = TypeVar("ResultT")
+
+
+class Intake:
+    """Worker threads between the API and the outbox; those for large work do not hold up the others."""
+
+    def __init__(self, outbox: Outbox, folder: Path) -> None:
+        self._outbox = outbox
+        self._folder = folder
+        threads = (os.cpu_count() or 1) + 2
+        self._small = ThreadPoolExecutor(threads, "upload")
+        self._large = ThreadPoolExecutor(threads, "upload-large")
+
+    async def one(self, camera_id: str, file: bytes, given: Given) -> Taken:
+        """The image that is a whole body. Raises `Rejection`, `NoRoom`, `NotTaken`."""
+
+        def send() -> tuple[Frame, Future[Kept]]:
+            frame = frame_of(camera_id, file, now(), given)
+            size = len(frame.image) if isinstance(frame.image, bytes) else 0
+            self._outbox.reserve([size])
+            return frame, self._outbox.send(frame)
+
+        pool = self._small if len(file) <= INLINE_LIMIT_BYTES else self._large
+        try:
+            frame, kept = await _in(pool, send)
+        except FileRefused as error:
+            metrics.frames_refused.labels(camera_id, error.reason).inc()
+            raise _rejection(error) from None
+        return Taken(frames=[_taken(None, frame, await asyncio.wrap_future(kept))])
+
+    async def form(self, camera_id: str, content_type: str, body: AsyncIterator[bytes]) -> Taken:
+        """The files of a multipart form. Raises `Rejection`, `NoRoom`, `NotTaken`."""
+        with Bundle(camera_id, now(), self._folder) as bundle:
+            try:
+                form = Form(content_type, bundle.offer)
+                await self._written(body, form.write)
+                form.close()
+            except FileRefused as error:
+                raise _rejection(error) from None
+            return await _in(self._large, lambda: self._send(camera_id, bundle))
+
+    async def zip(self, camera_id: str, body: AsyncIterator[bytes]) -> Taken:
+        """The members of a zip. Raises `Rejection`, `NoRoom`, `NotTaken`."""
+        with tempfile.TemporaryFile(dir=self._folder) as file, Bundle(camera_id, now(), self._folder) as bundle:
+            await self._written(body, file.write)
+
+            def look() -> Taken:
+                for name, member in members(file):
+                    bundle.offer(name, member)
+                return self._send(camera_id, bundle)
+
+            try:
+                return await _in(self._large, look)
+            except FileRefused as error:
+                raise _rejection(error) from None
+
+    def close(self) -> None:
+        self._small.shutdown()
+        self._large.shutdown()
+
+    async def _written(self, body: AsyncIterator[bytes], write: Callable[[bytes], object]) -> None:
+        piece = bytearray()
+        async for chunk in body:
+            piece += chunk
+            if len(piece) >= WRITE_BYTES:
+                await _in(self._large, lambda data=bytes(piece): write(data))  # type: ignore[misc]
+                piece.clear()
+        await _in(self._large, lambda: write(bytes(piece)))
+
+    def _send(self, camera_id: str, bundle: Bundle) -> Taken:
+        if bundle.refused:
+            for _, error in bundle.refused:
+                metrics.frames_refused.labels(camera_id, error.reason).inc()
+            files = [RefusedFile(name=name, reason=error.reason, detail=str(error)) for name, error in bundle.refused]
+            said = f"{len(files)} of {len(bundle.names)} files are refused; nothing was taken"
+            raise Rejection(status_of({file.reason for file in files}), "refused_files", said, files)
+        if not bundle.names:
+            raise Rejection(422, "no_file", "there is no file in it")
+        self._outbox.reserve(bundle.sizes)
+        taken: list[TakenFrame] = []
+        waiting: deque[tuple[str, Frame, int, Future[Kept]]] = deque()
+        sent = waiting_bytes = 0
+        try:
+            for name, size, frame in zip(bundle.names, bundle.sizes, bundle.frames(), strict=True):
+                sent += 1
+                waiting.append((name, frame, size, self._outbox.send(frame)))
+                waiting_bytes += size
+                while waiting_bytes > WINDOW_BYTES:
+                    waiting_bytes -= _settle(waiting, taken)
+        finally:
+            self._outbox.release(bundle.sizes[sent:])
+        while waiting:
+            _settle(waiting, taken)
+        return Taken(frames=taken)
+
+
+def _settle(waiting: deque[tuple[str, Frame, int, Future[Kept]]], taken: list[TakenFrame]) -> int:
+    """Waits for the oldest; gives its size."""
+    name, frame, size, kept = waiting.popleft()
+    taken.append(_taken(name, frame, kept.result()))
+    return size
+
+
+def _taken(name: str | None, frame: Frame, kept: Kept) -> TakenFrame:
+    return TakenFrame(name=name, frame_id=frame.frame_id or "", captured_at=frame.captured_at, status=kept)
+
+
+def _rejection(error: FileRefused) -> Rejection:
+    return Rejection(status_of({error.reason}), error.reason, f"{error}; nothing was taken")
+
+
+async def _in(pool: ThreadPoolExecutor, work: Callable[[], ResultT]) -> ResultT:
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
