@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
@@ -128,6 +131,26 @@ def test_killed_in_the_middle_no_file_is_missed_and_none_has_two_ids(world: Worl
     assert len(found) < 1700, "what was acknowledged is not sent again, but for what was in flight"
     assert all(len(of_one) == 1 for of_one in ids.values())
     assert Counter(len(of_one) for of_one in ids.values()) == {1: 1000}
+
+
+def test_the_command_follows_until_it_is_interrupted_and_says_what_it_did(world: World, folder: Path) -> None:
+    put(folder / "a.jpg", picture(1))
+    put(folder / "notes.txt", b"no picture")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "winnow_cli", "publish", str(folder), "--camera", "gate", "--watch", "--json"],
+        env={**os.environ, **world.env, "WINNOW_INGEST_STATE_DIR": str(world.folder / "state")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    eventually(lambda: len(frames(world)) == 1, what="the file that was there")
+    put(folder / "b.jpg", picture(2))
+    eventually(lambda: len(frames(world)) == 2, what="the file that came")
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    counts = json.loads(out.splitlines()[-1])
+    assert (counts["frames"], counts["published"], counts["refused"], counts["interrupted"]) == (3, 2, 1, True)
+    assert "notes.txt" in told
+    assert "3 frames, 2 published, 1 refused; interrupted" in told
 
 
 def test_two_processes_do_not_follow_one_folder(world: World, folder: Path) -> None:

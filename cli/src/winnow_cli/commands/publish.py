@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -33,23 +34,33 @@ def publish(
         list[str],
         typer.Argument(
             help="Videos, pictures, folders of pictures, live cameras (rtsp://…, http://… for MJPEG, usb:/dev/video0), "
+            "s3://BUCKET/PREFIX, topic:NAME (its keys are cameras' ids, its values pictures), "
             "or scene:yard?seed=1&minutes=1."
         ),
     ],
     *,
-    camera: Annotated[str, typer.Option(help="The camera's id; several sources follow each other.")],
+    camera: Annotated[
+        str | None, typer.Option(help="The camera's id, of all but topics; several sources follow each other.")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="Time of the first frame, ISO 8601; UTC without a zone.")] = None,
     interval_s: Annotated[float, typer.Option(help="Between pictures that carry no time of their own.")] = 1.0,
     live: Annotated[bool, typer.Option("--live", help="At the pace of the footage, not as fast as it goes.")] = False,
     fps: Annotated[float | None, typer.Option(help="Of a live camera, at most so many frames a second.")] = None,
     transport: Annotated[str, typer.Option(help="Of RTSP: tcp or udp.")] = "tcp",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Of a folder or an S3 prefix: take what is new there, until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
-    """Send frames to the broker; exit 0 only when it has acknowledged every one. A live camera goes on until Ctrl-C.
+    """Send frames to the broker; exit 0 only when it has acknowledged every one.
+
+    A live camera, a topic, and what is watched go on until Ctrl-C.
 
     Example: `winnow publish yard.mp4 --camera yard-1 --start 2026-05-01T08:00:00Z`
 
     Example: `winnow publish rtsp://viewer:secret@192.168.1.20/stream1 --camera gate-2 --fps 5`
+
+    Example: `winnow publish /srv/ftp/gate-2 --camera gate-2 --watch`
     """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -58,9 +69,15 @@ def publish(
     from ingest.settings import IngestSettings
     from winnow.settings import load
     from winnow_cli.connection import environment
+    from winnow_cli.stack import Home
 
-    entries = [source_of(camera, text, start, interval_s, live=live, fps=fps, transport=transport) for text in sources]
+    if camera is None and not all(text.startswith("topic:") for text in sources):
+        print("winnow: --camera is missing: whose frames are these?", file=sys.stderr)
+        raise typer.Exit(2)
+    more = {"fps": fps, "transport": transport, "watch": watch}
+    entries = [source_of(camera or "", text, start, interval_s, live=live, **more) for text in sources]
     environment()
+    os.environ.setdefault("WINNOW_INGEST_STATE_DIR", str(Home.default().run("up").data / "ingest"))
     settings = load(IngestSettings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -30,7 +30,7 @@ AGAIN = "Publish the source again: of a camera's last 4,096 frames, those alread
 class Played:
     """What became of a source: `frames` it gave = `published` (acknowledged) + `refused` + `failed` + `dropped`.
 
-    `dropped` and `state` (of its connection) are of live cameras alone.
+    `dropped` is of live cameras alone, `state` of what goes on until it is told to stop.
     """
 
     camera: str
@@ -78,27 +78,13 @@ def play(
             ends.enter_context(closing(door))  # type: ignore[type-var]
             pace = _Pace(sender) if source.live else None
             for item in door:
-                if stop.is_set():
+                if stop.is_set() or not _taken(item, played, sender, pace, progressed):
                     played.interrupted = True
                     break
-                if isinstance(item, Idle):
-                    progressed(played)
-                    if not sender.pause(time.monotonic() + item.seconds):
-                        played.interrupted = True
-                        break
-                    continue
-                if isinstance(item, NotTaken):
-                    played.refused += 1
-                    metrics.frames_refused.labels(source.camera, item.reason).inc()
-                    log.warning("not taken", camera=source.camera, name=item.name, why=item.why)
-                elif not _sent(item, sender, pace):
-                    played.interrupted = True
-                    break
-                played.frames += 1
-                progressed(played)
         except (WinnowError, OSError, KafkaException) as error:
             played.error = str(error)
         unanswered = sender.finish()
+    played.state = ""
     played.failed = played.frames - played.published - played.refused
     if played.failed:
         metrics.frames_failed.labels(source.camera).inc(played.failed)
@@ -113,11 +99,30 @@ def play(
     return played
 
 
-def _sent(item: Frame | Offered, sender: Sender, pace: _Pace | None) -> bool:
-    """False when it was told to stop first."""
-    if isinstance(item, Offered):
-        return sender.send(item.frame, item.acknowledged)
-    return (pace is None or pace.wait(item)) and sender.send(item)
+def _taken(
+    item: Frame | Offered | NotTaken | Idle,
+    played: Played,
+    sender: Sender,
+    pace: _Pace | None,
+    progressed: Callable[[Played], None],
+) -> bool:
+    """Sends, waits or tells, whatever the item asks for; False when it was told to stop first."""
+    if isinstance(item, Idle):
+        played.state = "waiting for new ones"
+        progressed(played)
+        return sender.pause(time.monotonic() + item.seconds)
+    if isinstance(item, NotTaken):
+        played.refused += 1
+        metrics.frames_refused.labels(played.camera, item.reason).inc()
+        log.warning("not taken", camera=played.camera, name=item.name, why=item.why)
+    elif isinstance(item, Offered):
+        if not sender.send(item.frame, item.acknowledged):
+            return False
+    elif (pace is not None and not pace.wait(item)) or not sender.send(item):
+        return False
+    played.frames += 1
+    progressed(played)
+    return True
 
 
 class _Pace:
