@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
-import os
-import subprocess
-import sys
+import socket
+import threading
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,17 +17,22 @@ import cv2
 import fastavro
 import numpy as np
 import pytest
+from click.testing import Result
 from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from tests.support.pictures import frame, picture
-from tests.support.world import World
+from tests.support.world import World, environment
+from typer.testing import CliRunner
 
 from winnow import contract
 from winnow.clock import now
 from winnow.codec import to_record
 from winnow.events import Camera, Frame
 from winnow.kafka.producer import Publisher
+from winnow_cli.__main__ import app
+from winnow_cli.producers.batch_header import batch_header
 from winnow_cli.producers.domain.partitioner import partition_of
+from winnow_cli.producers.reading import FramesReader
 
 pytestmark = pytest.mark.stack
 
@@ -35,10 +40,10 @@ FRAMES = 5
 PARTITIONS = 4
 
 
-def check(world: World, *arguments: str, columns: int = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "winnow_cli", "check-producer", *arguments]
-    env = {**os.environ, **world.env, "COLUMNS": str(columns)}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+def check(world: World, *arguments: str, columns: int = 120) -> Result:
+    """The command in this process: a Python process for each would take most of the test's time."""
+    with environment(world.env):
+        return CliRunner().invoke(app, ["check-producer", *arguments], env={"COLUMNS": str(columns)})
 
 
 def live(camera: str) -> list[Frame]:
@@ -118,7 +123,7 @@ def test_ten_bad_cameras_at_once_and_one_that_is_right(world: World) -> None:
     send(world, right, [(None, value) for value in encoded(live("keyless"))])
 
     done = check(world, "--from-beginning", "--json")
-    assert done.returncode == 1, done.stderr
+    assert done.exit_code == 1, done.output
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["holds"], told["findings"], told["batches_unread"]) == (False, [], "")
     found = {one["camera"]: {f["code"]: f for f in one["findings"]} for one in told["cameras"]}
@@ -148,10 +153,10 @@ def test_ten_bad_cameras_at_once_and_one_that_is_right(world: World) -> None:
     assert told["records"] == len(records)
 
     good = check(world, "--from-beginning", "--camera", "good")
-    assert (good.returncode, good.stderr) == (0, "")
+    assert (good.exit_code, good.stderr) == (0, "")
     assert "nothing to say of good" in good.stdout
     shown = check(world, "--from-beginning", columns=80)
-    assert shown.returncode == 1
+    assert shown.exit_code == 1
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert shown.stdout.index("bare-jpeg") < shown.stdout.index("progressive")
 
@@ -163,25 +168,50 @@ def test_a_watch_sees_what_comes_from_now_on_as_the_camera_is_set_up(world: Worl
     publisher.flush()
     world.publish(live("before"))
 
+    reader = FramesReader(world.kafka, world.names.frames, from_beginning=True)
+    assert reader.batch_of(0, 10**9) is None, "retention may have taken a record that was seen"
+    reader.close()
+
     quiet = check(world, "--seconds", "0.3")
-    assert quiet.returncode == 1
+    assert quiet.exit_code == 1
     assert "got no record" in quiet.stderr
     assert "--from-beginning" in quiet.stderr
 
-    command = [sys.executable, "-m", "winnow_cli", "check-producer", "--records", "4", "--seconds", "60", "--json"]
-    watch = subprocess.Popen(command, env={**os.environ, **world.env}, stdout=subprocess.PIPE, text=True)
-    try:
-        index = 0
-        while watch.poll() is None:
+    done = threading.Event()
+
+    def film() -> None:
+        for index in itertools.count():
             one = replace(frame("yard", index, picture(index)), captured_at=now())
-            publisher.publish(world.names.frames, "yard", world.codec.encode(world.names.frames, one), partition=3)
+            encoded = world.codec.encode(world.names.frames, one)
+            publisher.publish(world.names.frames, "yard", encoded, partition=3)
             publisher.flush()
-            index += 1
-        output = watch.communicate()[0]
+            if done.wait(0.02):
+                return
+
+    thread = threading.Thread(target=film)
+    thread.start()
+    try:
+        watched = check(world, "--records", "4", "--seconds", "60", "--json")
     finally:
-        watch.kill()
-    told = json.loads(output.splitlines()[-1])
-    assert (watch.returncode, told["records"]) == (0, 4)
+        done.set()
+        thread.join()
+    told = json.loads(watched.stdout.splitlines()[-1])
+    assert (watched.exit_code, told["records"]) == (0, 4)
     (camera,) = told["cameras"]
     assert (camera["camera"], camera["partitions"]) == ("yard", [3])
     assert "partition" not in {found["code"] for found in camera["findings"]}
+
+
+def test_a_broker_that_wants_tls_closes_the_connection_and_nothing_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def close() -> None:
+            connection, _ = server.accept()
+            connection.recv(16)
+            connection.close()
+
+        thread = threading.Thread(target=close)
+        thread.start()
+        with pytest.raises(OSError, match=r"TLS|reset"):
+            batch_header(server.getsockname(), "winnow.frames.v1", 0, 0)
+        thread.join()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +312,22 @@ def test_records_without_a_key_are_told_of_the_camera_that_they_name() -> None:
     made.see(unread(replace(sent(1), key=None), schema_id=None))
     made.see(sent(2))
     assert set(made.cameras) == {CAMERA, NO_KEY}
+
+
+def test_many_cameras_under_one_key_are_wrong_keys_and_nothing_else() -> None:
+    mixed = [
+        reframed(record, camera_id=f"camera-{index % 3}", sequence=index // 3, frame_id=str(index // 3))
+        for index, record in enumerate(stream())
+    ]
+    assert only(mixed).code == "wrong_key"
+
+
+def test_the_page_names_every_finding_and_no_other() -> None:
+    sources = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
+    codes = set(re.findall(r'"(\w+)", Level\.', sources)) | {"constant_id", "silence"}
+    assert set(BUGS) | {"too_slow", "too_fast", "compressed", "not_idempotent", "timestamp_type"} == codes
+    page = (Path(__file__).parents[2] / "docs" / "producers.md").read_text().partition("| looks at |")[2]
+    assert set(re.findall(r"`([a-z]+_[a-z_]+|[a-z]+)`", page.partition("What it cannot see")[0])) == codes
 
 
 def test_worst_first_and_only_the_camera_that_was_asked_for() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from winnow.events import Camera
 from winnow_cli.producers.domain import delivery
@@ -58,16 +58,22 @@ class CameraCheck:
         self._partition = PartitionCheck(partitions, camera.partition if camera else None)
         self._picture = PictureCheck()
         self._two = TwoCamerasCheck()
-        self._others = (ContractCheck(), IdCheck(), ClockCheck(), OrderCheck())
+        self._contract = ContractCheck()
+        self._others = (IdCheck(), ClockCheck(), OrderCheck())
 
     def see(self, record: SentRecord) -> None:
         self.last = (record.partition, record.offset)
-        for check in (self.flow, self._rate, self._partition, self._picture, self._two, *self._others):
+        for check in (self.flow, self._rate, self._partition, self._contract):
             check.see(record)
+        # A frame under another's key is nobody's: what it says would be held against the wrong camera.
+        judged = record if record.is_of_its_key else replace(record, frame=None, header=None)
+        for of_frames in (self._picture, self._two, *self._others):
+            of_frames.see(judged)
 
     def report(self, camera: str, until_s: float) -> CameraReport:
         """`until_s`: when the watch ended, by the broker's time, in seconds since 1970."""
         found = [
+            *self._contract.findings(self.flow),
             *(finding for check in self._others for finding in check.findings(self.flow)),
             *self._picture.findings(self.flow),
             *self._partition.findings(self.flow),

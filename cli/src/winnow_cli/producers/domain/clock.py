@@ -17,8 +17,8 @@ JUMP_S = 60.0
 
 STEADY_S = 2.0
 """A lag that spreads less than this, or a tenth of the time watched, is a clock's; a file's runs away."""
-ZONE_STEP_S, ZONE_SLACK_S, ZONE_STEPS = 1800.0, 30.0, 28
-"""Nearly every time zone is whole half hours, up to 14 h, from UTC; one stable lag in 30 is taken for one by chance."""
+ZONE_STEP_S, ZONE_SLACK_S, ZONE_STEPS = 1800.0, 15.0, 28
+"""Nearly every time zone is whole half hours, up to 14 h, from UTC; one steady lag in 60 is taken for one by chance."""
 
 FEW = 3
 SKEWED = "captured_at is not used: the broker's time is, flag clock_skew"
@@ -103,7 +103,7 @@ class ClockCheck:
 
     def _zone(self, flow: Flow, everywhere: Tally) -> list[Finding]:
         lag_s, steps = self._lags.median, round(self._lags.median / ZONE_STEP_S)
-        near = abs(lag_s - steps * ZONE_STEP_S) < ZONE_SLACK_S and self._spread_s() < ZONE_SLACK_S
+        near = abs(lag_s - steps * ZONE_STEP_S) < ZONE_SLACK_S and self._is_steady(flow)
         if self._frames < FEW or not near or not 0 < abs(steps) <= ZONE_STEPS:
             return []
         return [everywhere.found(
@@ -121,7 +121,7 @@ class ClockCheck:
             return [everywhere.found(
                 flow, "clock_ahead", Level.WARNING, what=off, cost=f"beyond {AHEAD_MOST_S:g} s {SKEWED}", mend="run NTP"
             )]  # fmt: skip
-        if lag_s > BEHIND_S and self._spread_s() < max(STEADY_S, (flow.last_s - flow.first_s) / 10):
+        if lag_s > BEHIND_S and self._is_steady(flow):
             return [everywhere.found(
                 flow, "clock_behind", Level.WARNING, what=f"{off}, steadily",
                 cost="event times are off by as much",
@@ -134,8 +134,9 @@ class ClockCheck:
             )]  # fmt: skip
         return []
 
-    def _spread_s(self) -> float:
-        return self._lags.quantile(0.9) - self._lags.quantile(0.1)
+    def _is_steady(self, flow: Flow) -> bool:
+        spread_s = self._lags.quantile(0.9) - self._lags.quantile(0.1)
+        return spread_s < max(STEADY_S, (flow.last_s - flow.first_s) / 10)
 
 
 def _side(lag_s: float) -> str:

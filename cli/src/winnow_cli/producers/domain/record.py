@@ -38,6 +38,11 @@ class SentRecord:
         return f"{self.partition}:{self.offset}"
 
     @property
+    def is_of_its_key(self) -> bool:
+        """Whether there is a frame, and the key is its camera: only then is it judged."""
+        return self.frame is not None and self.key == self.frame.camera_id.encode()
+
+    @property
     def camera(self) -> str:
         """Whom it is told of: the key, else the camera that the value names."""
         if self.key:
