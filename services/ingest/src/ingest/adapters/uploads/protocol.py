@@ -32,6 +32,7 @@ class Patience(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._in_message = False
+        self._moved_on = False
         self._over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,8 +50,9 @@ class Patience(HttpToolsProtocol):
             return
         if self._timer is None and self._in_head:
             self._await_head()
+        self._moved_on = False
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and not self._moved_on:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._answer(431, "headers", f"more than {HEAD_BYTES:,} bytes of headers")
@@ -62,11 +64,11 @@ class Patience(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_timer()
-        self._in_head, self._in_message, self._head_bytes = False, True, 0
+        self._in_head, self._in_message, self._moved_on, self._head_bytes = False, True, True, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head, self._in_message = True, False
+        self._in_head, self._in_message, self._moved_on = True, False, True
         super().on_message_complete()
         if self._timer is not None:  # it was still coming when it was answered
             self._end_timer()
