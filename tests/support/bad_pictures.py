@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from winnow_scenes import Scene
+from winnow_scenes.scene import Scene
 
 SAMPLING = cv2.IMWRITE_JPEG_SAMPLING_FACTOR
 
@@ -113,6 +113,12 @@ def _saved(form: str, mode: str = "RGB", **how: Any) -> bytes:
     return file.getvalue()
 
 
+def _claiming(name: bytes) -> bytes:
+    """A whole PNG, with 4 GB claimed by one chunk in front of it."""
+    whole = good_pngs()["grey"]
+    return whole[:33] + b"\xff\xff\x00\x00" + name + whole[33:]
+
+
 @cache
 def unreadable() -> dict[str, tuple[bytes, str]]:
     """By kind: bytes that give no signature, and how the sentence that says why begins."""
@@ -143,7 +149,16 @@ def unreadable() -> dict[str, tuple[bytes, str]]:
         "PNG of 100 megapixels without data": (png_of(10_000, 10_000, 16, 6, b""), "damaged: the png decoder"),
         "PNG of size zero": (png_of(0, 5, 8, 0, b""), "zero size"),
         "PNG of 2 GB of text": (png_of(9, 9, 8, 0, bytes(90), *[text] * 250), "damaged: PNG with more than 16"),
-        "PNG with a wrong check sum": (good_pngs()["grey"].replace(b"IDAT", b"IDAT\xff", 1), "damaged: the png"),
+        "PNG of 200,000 chunks": (
+            png_of(9, 9, 8, 0, bytes(90), chunk(b"teSt", b"") * 200_000),
+            "damaged: PNG with more than 10000 chunks",
+        ),
+        "PNG with a chunk of 4 GB": (_claiming(b"IDAT"), "truncated: PNG chunk at byte 33"),
+        "PNG with a comment of 4 GB": (_claiming(b"teSt"), "truncated: PNG chunk at byte 33"),
+        "PNG with a wrong check sum": (
+            good_pngs()["grey"].replace(b"IDAT\x78", b"IDAT\x79", 1),
+            "damaged: the png decoder",
+        ),
     }
 
 

@@ -82,14 +82,10 @@ def test_a_jpeg_cut_off_at_any_byte_is_unreadable(kind: str) -> None:
     assert isinstance(outcome(image), Signature)
 
 
-def test_a_png_cut_off_at_any_byte_is_unreadable_or_whole() -> None:
+def test_a_png_cut_off_at_any_byte_is_unreadable() -> None:
     image = bad.good_pngs()["grey"]
-    whole = outcome(image)
-    assert isinstance(whole, Signature)
-    for length in range(0, len(image), 7):
-        found = extract(image[:length], LIMITS)
-        assert isinstance(found, Unreadable) or (found.luma == whole.luma).all(), length
-    assert isinstance(extract(image[:-13], LIMITS), Unreadable)
+    for length in range(len(image)):
+        assert isinstance(extract(image[:length], LIMITS), Unreadable), length
 
 
 def test_a_thousand_mutations_give_a_signature_or_a_reason() -> None:
