@@ -83,6 +83,7 @@ def covered(polygons, size):
     image = np.zeros((height, width), np.uint8)
     for polygon in polygons:
         corners = np.array(polygon).reshape(-1, 2) * (width, height)
+        assert cv2.contourArea(corners.astype(np.float32)) == pytest.approx(np.ptp(corners, axis=0).prod())
         (x0, y0), (x1, y1) = corners.min(axis=0).round().astype(int), corners.max(axis=0).round().astype(int)
         assert not image[y0:y1, x0:x1].any(), "rectangles overlap"
         image[y0:y1, x0:x1] = 1
