@@ -1,10 +1,13 @@
 """The balance on the real servers: it holds where all is well, and finds what is planted."""
 
+from dataclasses import replace
+
 import pytest
 from tests.support.books import Selector, batch, delete_records, jpeg, rows, selected, verdict
 
 import ledger.app
 import store.app
+from ledger.adapters import evidence
 from ledger.adapters.evidence import balance
 from ledger.settings import ReaderSettings
 from store.settings import Settings
@@ -101,6 +104,43 @@ def test_a_doubled_verdict_is_found_and_named(whole):
     found = whole.balance()
     assert (found.doubled, found.verdicts, found.balanced) == (1, FRAMES, False)
     assert any("offset 6: two verdicts" in problem for problem in found.problems)
+
+
+def test_a_verdict_on_what_is_no_frame_is_found_and_named(world, monkeypatch):
+    run = Run.__new__(Run)
+    run.world, run.selector, run.names = world, Selector(world), world.names
+    run.selector.transactions(3)  # frames at 0, 2, 4; markers at 1, 3, 5
+    run.judged(0, 2, 3, 4, kept=())
+    run.finish(committed=5, select=())
+    run.ledger()
+    found = run.balance()
+    assert (found.doubtful, found.lost, found.read_back, found.balanced) == (1, 0, 4, False)
+    assert any("partition 0, offsets 3: a verdict, but" in problem for problem in found.problems)
+
+    run.judged(1, kept=())  # after the ledger has told that there is a marker
+    found = run.balance()
+    assert (found.doubtful, found.unjudged) == (2, 0)
+    monkeypatch.setattr(evidence, "READ_BACK_BYTES", 0)
+    found = run.balance()
+    assert (found.doubtful, found.read_back, found.balanced) == (1, 0, False)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{"offset": 40}, {"offset": 10}, {"offset": 0}, {"offset": 5, "partition": 3}, {"offset": 5, "topic": "x"}],
+)
+def test_a_verdict_on_what_was_never_judged_is_found_and_named(run, source):
+    run.judged(*range(1, 10), kept=(2,))
+    run.finish(committed=10, select=(2,))
+    run.selector.state(start=1)
+    assert run.balance().doubtful == 0
+    stray = verdict(run.names.frames, 11)
+    run.selector.judge(replace(stray, source=replace(stray.source, **source)))
+    for _ in range(2):  # while it is pending, and from the ledger's files
+        found = run.balance()
+        assert (found.doubtful, found.verdicts, found.balanced) == (1, 9, False)
+        assert any("it was never judged" in problem for problem in found.problems)
+        run.ledger()
 
 
 def test_a_row_that_was_written_twice_is_no_double(whole):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.support.world import World
@@ -94,6 +94,18 @@ class Selector:
             frame = Frame(f"yard-{number}", "yard", AT, number, "image/jpeg", jpeg(number))
             self._publish(names.frames, "yard", self.codec.encode(names.frames, frame))
         self.publisher.flush()
+
+    def transactions(self, count: int) -> None:
+        """Frames, each in a transaction of its own, whose marker takes the offset after it."""
+        names = self.world.names
+        settings = config.transactional_producer(self.world.kafka, f"{names.namespace}.planted", client_id="planted")
+        producer = Producer(settings)
+        producer.init_transactions()
+        for number in range(count):
+            frame = Frame(f"yard-{number}", "yard", AT, number, "image/jpeg", jpeg(number))
+            producer.begin_transaction()
+            producer.produce(names.frames, self.codec.encode(names.frames, frame), "yard", self.partition)
+            producer.commit_transaction()
 
     def judge(self, *verdicts: Verdict) -> None:
         for one in verdicts:

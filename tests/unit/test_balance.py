@@ -2,7 +2,8 @@
 
 import pytest
 
-from ledger.domain.balance import Evidence, PartitionEvidence, Place, StoredRow, holes, settle
+from ledger.domain.balance import holes, settle
+from ledger.domain.evidence import Evidence, PartitionEvidence, Place, StoredRow
 from ledger.domain.gaps import Gap, Kind, classify, unaccounted
 from ledger.domain.ranges import Range, intersect, subtract, union
 
@@ -75,8 +76,23 @@ def test_an_undisturbed_run_balances():
             id="expired",
         ),
         pytest.param(whole(partitions=(partition(doubled=(7,)),)), {"doubled": 1}, False, id="a doubled verdict"),
+        pytest.param(
+            whole(partitions=(partition(frameless=(Range(7, 8),), read_back=10),)),
+            {"doubtful": 2, "read_back": 10, "lost": 0, "verdicts": 10},
+            False,
+            id="verdicts on markers",
+        ),
+        pytest.param(
+            whole(outside=frozenset({("frames", Place(0, 30)), ("other", Place(0, 3))})),
+            {"doubtful": 2, "verdicts": 10},
+            False,
+            id="verdicts on what was never judged",
+        ),
         pytest.param(whole(partitions=(partition(pending=4),)), {"pending": 4, "verdicts": 10}, True, id="pending"),
         pytest.param(whole(partitions=(partition(log_end=15),)), {"unjudged": 5}, True, id="not judged yet"),
+        pytest.param(
+            whole(partitions=(partition(log_end=15, ahead=2),)), {"unjudged": 3}, True, id="markers at the end"
+        ),
         pytest.param(whole(rows=(row(3),)), {"missing": 1, "stored": 1}, False, id="a row is missing"),
         pytest.param(
             whole(rows=(row(3), row(4, there=False))),

@@ -57,6 +57,7 @@ def show(found: Balance) -> None:
     table.add_row("      dead letters", str(found.dead_letters), "the store could not take them")
     table.add_row("      missing", str(found.missing), "")
     table.add_row("doubled", str(found.doubled), "more than one verdict")
+    table.add_row("doubtful", str(found.doubtful), "verdicts on what is no frame")
     table.add_row("not judged yet", str(found.unjudged), "offsets after the committed one")
     console.print(table)
     for problem in found.problems:

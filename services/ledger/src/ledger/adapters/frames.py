@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from confluent_kafka.admin import AdminClient
-
+from ledger.adapters.topics import Topics
 from ledger.domain.gaps import Gap, classify
-from ledger.domain.ranges import Range
-from winnow.kafka import config
-from winnow.kafka.restore import log_start, read_to_end
+from ledger.domain.ranges import Range, intersect, union
 from winnow.settings import KafkaSettings
+
+NEAR = 100
+"""Ranges as near to each other are read in one go: going to another offset costs as much as some megabytes."""
 
 
 class FramesTopic:
-    """Reads ranges of the frames topic to tell what verdict-less offsets are."""
+    """Reads ranges of the frames topic to tell what is there. Every call raises `DependencyDown`."""
 
     def __init__(self, settings: KafkaSettings, *, client_id: str) -> None:
-        self._settings = settings
-        self._client_id = client_id
+        self._topics = Topics(settings, client_id=client_id)
         self._topic = settings.names.frames
-        self._admin = AdminClient(config.admin(settings))
 
     def classify(self, partition: int, holes: Sequence[Range], expired: Sequence[Range]) -> list[Gap]:
-        """What the offsets of `holes` are. Raises `DependencyDown`."""
+        """What the verdict-less offsets of `holes` are; of those after the log's end nothing is said."""
         if not holes:
             return []
-        delivered: set[int] = set()
-        start = log_start(self._admin, self._topic, partition)
-        for hole in holes:
-            if hole.last >= start:
-                delivered |= self._delivered(partition, max(start, hole.first), hole.last)
-        # Retention may have moved on while the records were read.
-        start = log_start(self._admin, self._topic, partition)
-        return classify(partition, holes, delivered=delivered, log_start=start, expired=expired)
+        inside = intersect(holes, [Range(0, self._topics.ends(self._topic)[partition] - 1)])
+        delivered, starts = self.delivered({partition: inside})
+        return classify(partition, inside, delivered=delivered[partition], log_start=starts[partition], expired=expired)
 
-    def _delivered(self, partition: int, first: int, last: int) -> set[int]:
-        found: set[int] = set()
-        records = read_to_end(self._settings, self._topic, partition, client_id=self._client_id, start=first)
-        for record in records:
-            if record.offset > last:
-                break
-            found.add(record.offset)
-        records.close()  # type: ignore[attr-defined]
-        return found
+    def delivered(self, wanted: Mapping[int, Iterable[Range]]) -> tuple[dict[int, set[int]], dict[int, int]]:
+        """Offsets by partition, in and between those of `wanted`, that hold a record; and where each log begins.
+
+        That is asked for after the reading: retention may have moved on meanwhile.
+        """
+        starts, ends = self._topics.starts(self._topic), self._topics.ends(self._topic)
+        spans = {p: _in_one_go(intersect(ranges, [Range(starts[p], ends[p] - 1)])) for p, ranges in wanted.items()}
+        found: dict[int, set[int]] = {partition: set() for partition in wanted}
+        for record in self._topics.read(self._topic, spans):
+            found[record.partition].add(record.offset)
+        return found, self._topics.starts(self._topic)
+
+
+def _in_one_go(ranges: Iterable[Range]) -> list[Range]:
+    joined: list[Range] = []
+    for r in union(ranges):
+        if joined and r.first - joined[-1].last <= NEAR:
+            joined[-1] = Range(joined[-1].first, r.last)
+        else:
+            joined.append(r)
+    return joined

@@ -102,11 +102,12 @@ class Topics:
 
     def read(self, topic: str, spans: Mapping[int, Iterable[Range]]) -> Iterator[Record]:
         """Committed records within ranges of offsets, by partition, each of which begins where there is a log."""
+        wanted = [(partition, span) for partition, ranges in spans.items() for span in ranges if span.size > 0]
+        if not wanted:
+            return
         consumer = span_consumer(self._settings, client_id=self._client_id)
         try:
-            for partition, ranges in spans.items():
-                for span in ranges:
-                    if span.size > 0:
-                        yield from read_span(consumer, topic, partition, span.first, span.last + 1)
+            for partition, span in wanted:
+                yield from read_span(consumer, topic, partition, span.first, span.last + 1)
         finally:
             consumer.close()

@@ -7,68 +7,16 @@ dead_letters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from ledger.domain.gaps import Gap, Kind
+from ledger.domain.evidence import Evidence, PartitionEvidence, Place
+from ledger.domain.gaps import Kind
 from ledger.domain.ranges import Range, count, subtract
 
 NAMED = 10
 """Problems of one sort that are named one by one; of the rest the number is told."""
-
-
-class Place(NamedTuple):
-    """A record of the frames topic."""
-
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.partition}:{self.offset}"
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionEvidence:
-    """What was found of one partition of the frames topic.
-
-    `start` is the first offset that the selector judged and `committed` the first that it has not; None: it has not
-    begun. `judged` are the offsets below `committed` that have a verdict, and `gaps` what the others are. `outcomes`
-    counts them by outcome and reason, `pending` those whose verdict is not in Parquet yet.
-    """
-
-    partition: int
-    start: int | None
-    committed: int | None
-    log_start: int
-    log_end: int
-    judged: tuple[Range, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    outcomes: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    control: int = 0
-    pending: int = 0
-    doubled: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """A kept frame's row in the store; `there`: its object is in the bucket, whole."""
-
-    place: Place
-    key: str
-    there: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Everything that the balance rests on. `kept` are the places whose verdict says so."""
-
-    partitions: tuple[PartitionEvidence, ...]
-    kept: frozenset[Place] = frozenset()
-    rows: tuple[StoredRow, ...] = ()
-    in_flight: frozenset[Place] = frozenset()
-    dead_letters: frozenset[Place] = frozenset()
-    unreadable_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +34,17 @@ class PartitionBalance:
     lost: int
     doubled: int
     unjudged: int
+    doubtful: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The account. `pending` verdicts are among `verdicts`, `control` frames among `kept`; `stored` counts frames."""
+    """The account. `pending` verdicts are among `verdicts`, `control` frames among `kept`; `stored` counts frames.
+
+    `doubtful` are verdicts on what is no frame: on a transaction's marker, after the end, outside of what was judged.
+    Of markers that is known where the ledger once had a gap, and for the `read_back` newest verdicts, whose offsets
+    were looked up in the frames topic.
+    """
 
     frames: int
     verdicts: int
@@ -107,6 +61,8 @@ class Balance:
     in_flight: int
     dead_letters: int
     doubled: int
+    doubtful: int
+    read_back: int
     missing: int
     missing_objects: int
     balanced: bool
@@ -140,12 +96,16 @@ def settle(evidence: Evidence) -> Balance:
         "Restore the object from a backup"
         for key in evidence.unreadable_files
     ]
+    problems += _named(
+        [f"{topic}, frame {place}: a verdict, but it was never judged" for topic, place in sorted(evidence.outside)]
+    )
     places = _placed(evidence)
     problems += _place_problems(places)
 
     frames, verdicts = sum(p.frames for p in partitions), sum(p.verdicts for p in partitions)
     expired, lost = sum(p.expired for p in partitions), sum(p.lost for p in partitions)
     doubled = sum(p.doubled for p in partitions)
+    doubtful = sum(p.doubtful for p in partitions) + len(evidence.outside)
     startless = any(p.start is None and p.committed is not None for p in partitions)
     kept, unreadable = outcomes.get("kept", 0), outcomes.get("unreadable", 0)
     redelivered = outcomes.get("redelivered", 0)
@@ -173,10 +133,12 @@ def settle(evidence: Evidence) -> Balance:
         in_flight=len(places.in_flight),
         dead_letters=len(places.dead),
         doubled=doubled,
+        doubtful=doubtful,
+        read_back=sum(one.read_back for one in evidence.partitions),
         missing=len(places.missing),
         missing_objects=len(places.missing_objects),
         balanced=all(identities.values())
-        and not (lost or doubled or places.missing or places.missing_objects or startless),
+        and not (lost or doubled or doubtful or places.missing or places.missing_objects or startless),
         partitions=partitions,
         problems=tuple(problems),
     )
@@ -203,6 +165,9 @@ def _partition(one: PartitionEvidence, problems: list[str]) -> PartitionBalance:
             for offset in one.doubled
         ]
     )
+    problems += _named(
+        [f"partition {one.partition}, offsets {r}: a verdict, but the topic has no frame there" for r in one.frameless]
+    )
     return PartitionBalance(
         partition=one.partition,
         start=one.start,
@@ -214,7 +179,8 @@ def _partition(one: PartitionEvidence, problems: list[str]) -> PartitionBalance:
         expired=found[Kind.EXPIRED],
         lost=found[Kind.LOST] + found[Kind.UNPROVEN] + count(unexplained),
         doubled=len(one.doubled),
-        unjudged=max(0, one.log_end - one.committed),
+        unjudged=max(0, one.log_end - one.committed - one.ahead),
+        doubtful=count(one.frameless),
     )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
+
+END = 2**63 - 1
+"""Beyond every offset."""
 
 
 class Range(NamedTuple):
@@ -45,11 +49,12 @@ def subtract(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
     """What is in `ranges` and not in `taken`."""
     left: list[Range] = []
     holes = union(taken)
+    at = 0
     for r in union(ranges):
+        while at < len(holes) and holes[at].last < r.first:
+            at += 1
         first = r.first
-        for hole in holes:
-            if hole.last < first:
-                continue
+        for hole in islice(holes, at, None):
             if hole.first > r.last:
                 break
             if hole.first > first:
