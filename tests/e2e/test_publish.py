@@ -20,7 +20,7 @@ from tests.support.world import World
 
 from winnow.events import Outcome, StoredImage, Verdict
 from winnow.objects import Objects
-from winnow_scenes import Scene
+from winnow_scenes.scene import Scene
 
 pytestmark = pytest.mark.stack
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from winnow_scenes import EPISODES, Episode, Scene, encoded, parse_episodes
+from winnow_scenes.episodes import EPISODES, Episode, parse_episodes
+from winnow_scenes.scene import Scene, encoded
 
 KINDS = ("conveyor", "yard")
 SMALL = {"width": 480, "height": 270}

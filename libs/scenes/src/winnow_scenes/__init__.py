@@ -1,7 +1,4 @@
-"""Rendered fixed-camera scenes with known truth: `Scene`, its episodes, and a player that streams frames."""
+"""Rendered fixed-camera scenes with known truth: `scene`, its `episodes`, and a `player` that streams frames.
 
-from winnow_scenes.episodes import EPISODES, Episode, parse_episodes
-from winnow_scenes.scene import WORLDS, Scene, encoded
-from winnow_scenes.truth import FrameTruth, SceneObject
-
-__all__ = ["EPISODES", "WORLDS", "Episode", "FrameTruth", "Scene", "SceneObject", "encoded", "parse_episodes"]
+It imports nothing: who reads or writes `records` alone has no use for 40 MB of OpenCV.
+"""
