@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from winnow_cli.stack import Home, ProcessSpec, Ready
+from winnow_cli.stack import Home, ProcessSpec, Ready, Stack
 from winnow_cli.stack.home import free_port
 
 SERVICES = ("selector", "store", "ledger")
@@ -19,7 +20,24 @@ def service_specs(env: dict[str, str], home: Home) -> list[ProcessSpec]:
     return [_spec(service, env, home) for service in SERVICES]
 
 
-def _spec(service: str, env: dict[str, str], home: Home) -> ProcessSpec:
+def ingest_spec(stack: Stack) -> ProcessSpec:
+    """Ingest as `winnow up` has it: it takes uploads, on a port that stays, and plays what sources there are."""
+    run, port = stack.run, stack.ports["uploads"]
+    env = {
+        **stack.env,
+        "WINNOW_INGEST_UPLOAD_PORT": str(port),
+        "WINNOW_INGEST_UPLOAD_KEYS_FILE": str(upload_keys(stack.home)),
+        "WINNOW_INGEST_SPOOL_DIR": str(run.data / "spool"),
+    }
+    return _spec("ingest", env, stack.home, uploads=port)
+
+
+def upload_keys(home: Home) -> Path:
+    """Where the keys of the cameras that upload to `winnow up` are."""
+    return home.run("up").secrets / "upload_keys"
+
+
+def _spec(service: str, env: dict[str, str], home: Home, **ports: int) -> ProcessSpec:
     port = free_port()
     return ProcessSpec(
         name=service,
@@ -32,5 +50,5 @@ def _spec(service: str, env: dict[str, str], home: Home) -> ProcessSpec:
         },
         cwd=str(home.path),
         ready=Ready("http", f"http://127.0.0.1:{port}/readyz"),
-        ports={"health": port},
+        ports={**ports, "health": port},
     )

@@ -18,6 +18,7 @@ from winnow_cli.commands import (
     test,
     topics,
     trace,
+    upload_key,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command(context_settings=test.PASSED_ON)(test.test)
     app.command()(balance.balance)
     app.command()(trace.trace)
+    app.command("upload-key")(upload_key.upload_key)
     app.command("check-producer")(check_producer.check_producer)
     app.add_typer(camera.app, name="camera")
     app.add_typer(policy.app, name="policy")

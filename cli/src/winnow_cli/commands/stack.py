@@ -37,7 +37,7 @@ def up() -> None:
     with Stack.start(home, "up", report=show, downloads=download) as stack:
         environment(stack)
         prepare()
-        specs = services.service_specs(stack.env, home)
+        specs = [*services.service_specs(stack.env, home), services.ingest_spec(stack)]
         for spec in specs:
             stack.add(spec, wait=False)
         for spec in specs:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 RUNS = ("up", "demo")
 SECRETS = ("winnow_s3_access_key", "winnow_s3_secret_key", "winnow_postgres_password")
-PORTS = ("kafka", "kafka_controller", "registry", "registry_management", "objects", "postgres")
+PORTS = ("kafka", "kafka_controller", "registry", "registry_management", "objects", "postgres", "uploads")
 
 # Below the range from which the kernel takes ports for outgoing connections: a persistent port chosen there
 # would now and then be taken by somebody's client.
