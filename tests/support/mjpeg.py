@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Self
+from urllib.parse import unquote
 
 
 class MjpegCamera:
@@ -64,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         camera = self.camera
         camera.asked += 1
         given = self.headers.get("Authorization", "")
-        if camera.login and given != "Basic " + base64.b64encode(camera.login.encode()).decode():
+        if camera.login and given != "Basic " + base64.b64encode(unquote(camera.login).encode()).decode():
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="camera"')
             self.end_headers()

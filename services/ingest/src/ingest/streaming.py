@@ -45,11 +45,8 @@ def play_live(
 ) -> Played:
     """Sends what the camera gives until `stop`. Raises nothing of its source."""
     played = Played(source.camera, source.name)
-    try:
-        _Stream(source, kafka, records, played).run(stop, progressed)
-    except Refused as error:
-        played.error = str(error)
-    played.interrupted = stop.is_set()
+    _Stream(source, kafka, records, played).run(stop, progressed)
+    played.interrupted = True
     progressed(played)
     return played
 
@@ -67,7 +64,6 @@ class _Stream:
         self._counting = threading.Lock()  # frames are dropped on two threads
 
     def run(self, stop: threading.Event, progressed: Callable[[Played], None]) -> None:
-        """Raises `Refused` where the source cannot be one."""
         with LiveCamera(self._source, self._take) as camera:
             while not stop.is_set():
                 self._turn(stop)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Self
 
 from ingest.domain.address import RTSP, USB, live_scheme
-from ingest.domain.source import Source
-from winnow.errors import Refused
+
+if TYPE_CHECKING:
+    from ingest.domain.source import Source  # at run time the child would pay for it: pydantic
 
 PROTOCOLS = "rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"
 """What a camera's answers may lead to: never a file."""
@@ -30,7 +30,6 @@ class Connection:
 
     @classmethod
     def of(cls, source: Source) -> Self:
-        """Raises `Refused` where the address cannot be one."""
         kind, ways = _ways(source)
         address = source.source.partition(":")[2] if kind == "v4l2" else source.source
         return cls(address, kind, ways, source.timeout_s, source.fps)
@@ -48,13 +47,6 @@ def _ways(source: Source) -> tuple[str, list[dict[str, str]]]:
     if scheme == USB:
         # JPEGs of the camera's own where it has them: no decoding, no second encoding.
         return "v4l2", [{"input_format": "mjpeg"}, {}]
-    try:
-        url = urlsplit(source.source)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        host = None
-    if not host:
-        raise Refused(f"{source.name}: no host, or a port that is none")
     network = {
         "protocol_whitelist": PROTOCOLS,
         "analyzeduration": f"{ANALYSE_S * 1e6:.0f}",

@@ -38,7 +38,7 @@ class LiveCamera:
 
     A frame's time is the wall clock's when it came, in whole milliseconds, each later than the one before (where the
     clock is set back: by one millisecond). Its id stands for this run (256 random bits) and its number in it, so that
-    no two runs share one. Raises `Refused` at once where the address cannot be one.
+    no two runs share one.
     """
 
     def __init__(self, source: Source, take: Callable[[Frame | NotTaken], None]) -> None:

@@ -47,6 +47,8 @@ def play(connection: Connection, out: BinaryIO) -> None:
         raise Ended("the camera refuses the name or the password", DENIED) from None
     except av.HTTPNotFoundError:
         raise Ended("the camera has no such stream (404)", DENIED) from None
+    except FileNotFoundError:
+        raise Ended("there is no such device") from None
     except (OSError, av.FFmpegError) as error:
         if isinstance(error, BrokenPipeError) and not isinstance(error, av.FFmpegError):
             raise  # whoever reads is gone, not the camera

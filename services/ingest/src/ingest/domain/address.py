@@ -16,6 +16,15 @@ def live_scheme(source: str) -> str | None:
     return scheme if colon and scheme in (*RTSP, *HTTP, USB) else None
 
 
+def has_host(source: str) -> bool:
+    """Whether a URL names a host, and a port that can be one."""
+    try:
+        url = urlsplit(source)
+        return bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
 def shown(source: str) -> str:
     """The source as it may stand in logs: a URL without name, password and query, which carry secrets."""
     if live_scheme(source) in (None, USB):

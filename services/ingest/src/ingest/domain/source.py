@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from ingest.domain.address import live_scheme, shown
+from ingest.domain.address import USB, has_host, live_scheme, shown
 from winnow.errors import PoisonRecord, Refused
 from winnow.identity import check_camera_id
 
@@ -29,7 +29,9 @@ class Source(BaseModel):
 
     source: str = Field(
         min_length=1,
-        description="A video, a picture, a folder of pictures, s3://BUCKET/PREFIX, topic:NAME, scene:KIND?….",
+        repr=False,
+        description="A video, a picture, a folder of pictures, s3://BUCKET/PREFIX, topic:NAME, scene:KIND?…, or a live "
+        "camera: rtsp://…, http://…, usb:/dev/video0.",
     )
     camera: str = Field("", validate_default=True, description="Its id; none for a topic, whose keys are cameras' ids.")
     pace: Literal["fast", "live"] = "fast"
@@ -81,9 +83,14 @@ class Source(BaseModel):
             for name in (("start", "minutes") if self.stream else ("transport", "fps", "timeout_s"))
             if getattr(self, name) != type(self).model_fields[name].default
         ]
+        if wrong and self.stream:
+            raise PydanticCustomError("live", "a live camera has no {name}", {"name": wrong[0]})
         if wrong:
-            kind = "no live camera" if self.stream else "live cameras (rtsp://, http://, usb:) alone"
-            raise PydanticCustomError("kind", "{name} is for {kind}", {"name": wrong[0], "kind": kind})
+            raise PydanticCustomError(
+                "not_live", "{name} is for live cameras alone: rtsp://, http://, usb:", {"name": wrong[0]}
+            )
+        if self.stream and live_scheme(self.source) != USB and not has_host(self.source):
+            raise PydanticCustomError("host", "{name}: no host, or a port that is none", {"name": self.name})
         return self
 
     @property
