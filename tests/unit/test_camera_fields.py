@@ -186,12 +186,12 @@ def test_a_camera_is_silent_by_its_expected_interval_where_it_has_one(camera, af
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        (UNREADABLE, "undecodable in 10% of the last frames (undecodable: cut short)"),
+        (UNREADABLE, "undecodable in 10% of the last frames (last: 0:109 undecodable: cut short)"),
         (
             {"flags": ("clock_skew",), "captured_at": AT},
-            "clock_skew in 10% of the last frames (clock_skew: captured_at",
+            "clock_skew in 10% of the last frames (last: 0:109 captured_at",
         ),
-        ({"flags": ("warm_up", "id_reused")}, "id_reused in 10% of the last frames (id_reused: yard-109 was sent"),
+        ({"flags": ("warm_up", "id_reused")}, "id_reused in 10% of the last frames (last: 0:109 yard-109 was sent"),
     ],
 )
 def test_a_camera_is_wrong_while_its_recent_frames_are(wrong, named):
@@ -248,4 +248,4 @@ def test_what_names_no_camera_counts_for_its_key_only_where_that_is_known(camera
 
 def test_a_problem_that_no_database_and_no_terminal_takes_is_told_all_the_same():
     found = status(verdict(TOPIC, 1, **UNREADABLE | {"detail": "a\x00b\x1b[2J" + "x" * 1000}))
-    assert found.last_problem.startswith("undecodable: a\ufffdb\ufffd[2J") and len(found.last_problem) == 300
+    assert found.last_problem.startswith("0:1 undecodable: a\ufffdb\ufffd[2J") and len(found.last_problem) == 300

@@ -87,7 +87,7 @@ def line(camera_id: str, status: CameraStatus | None, camera: Camera | None, at:
     state, why = "sending", []
     if wrong:
         shares = ", ".join(f"{what} in {share:.0%}" for what, share in sorted(wrong.items(), key=lambda w: -w[1]))
-        state, why = "wrong", [f"{shares} of the last frames ({status.last_problem})"]
+        state, why = "wrong", [f"{shares} of the last frames (last: {status.last_problem})"]
     if silent_s > max(at_least_s, SILENT_AFTER * interval_s):
         every = f"{'expected' if expected_s else 'usually'} every {interval_s:.3g} s"
         state, why = "silent", [f"no frame for {_duration(silent_s)}, {every}", *why]
@@ -134,7 +134,8 @@ def _show(found: list[CameraLine], nobody: CameraStatus | None, at: datetime) ->
 
     from ledger.domain.status import RECENT_S
 
-    table = Table(title=f"{len(found)} cameras", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    title = f"{len(found)} camera{'' if len(found) == 1 else 's'}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("camera", overflow="fold", min_width=16)
     table.add_column("state", no_wrap=True)
     for column in ("last frame", "per s", "kept", "rejected", "unread.", "redeliv."):
@@ -155,7 +156,7 @@ def _show(found: list[CameraLine], nobody: CameraStatus | None, at: datetime) ->
             console.print(Text.assemble((f"{one.camera_id}: {one.state}: ", "bold"), one.why))
     if nobody is not None and (at - nobody.last_broker_time).total_seconds() < RECENT_S:
         ago = _duration((at - nobody.last_broker_time).total_seconds())
-        told = f"{sum(nobody.counts.values())}, the last {ago} ago ({nobody.last_problem}). `winnow dlq list` has them."
+        told = f"{sum(nobody.counts.values())}, the last {ago} ago ({nobody.last_problem}). `winnow dlq` has them."
         console.print(Text.assemble(("records of no known camera: ", "bold"), told))
 
 

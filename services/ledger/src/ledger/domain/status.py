@@ -122,13 +122,15 @@ def _names(verdict: Verdict) -> list[str]:
 
 
 def _problem(verdict: Verdict) -> str:
+    """Where a frame is, as `winnow trace` and `winnow dlq show` take it, and what is wrong; empty if nothing is."""
+    where = f"{verdict.source.partition}:{verdict.source.offset}"
     told = ""
     if verdict.outcome is Outcome.UNREADABLE:
-        told = f"{verdict.reason}: {verdict.detail}" if verdict.detail else verdict.reason
+        told = f"{where} {verdict.reason}" + (f": {verdict.detail}" if verdict.detail else "")
     elif "clock_skew" in verdict.flags:
         captured = verdict.captured_at.isoformat() if verdict.captured_at is not None else "unknown"
-        told = f"clock_skew: captured_at {captured}, broker time {verdict.broker_time.isoformat()}"
+        told = f"{where} captured_at {captured}, broker time {verdict.broker_time.isoformat()}"
     elif "id_reused" in verdict.flags:
-        told = f"id_reused: {verdict.frame_id} was sent before with other bytes"
+        told = f"{where} {verdict.frame_id} was sent before with other bytes"
     # What comes from outside goes to a database and to terminals.
     return "".join(character if character.isprintable() else "\ufffd" for character in told[:MAX_PROBLEM])
