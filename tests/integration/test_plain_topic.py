@@ -12,10 +12,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from PIL import Image
+from tests.support.door import Door
 from tests.support.pictures import picture
 from tests.support.world import Service, World, eventually
 
 from ingest.adapters.encode import as_jpeg
+from winnow.clock import from_ms
 from winnow.events import Frame, ImageRef
 from winnow.identity import frame_id_of_record
 from winnow.kafka import config, deadletter
@@ -37,9 +39,9 @@ def topic(world: World) -> Iterator[str]:
     admin.delete_topics([name])
 
 
-def ingest(world: World, topic: str, instance: str = "ingest-0", *, wait: bool = True) -> Service:
+def ingest(world: World, topic: str, instance: str = "ingest-0", *, wait: bool = True, **env: str) -> Service:
     sources = json.dumps([{"source": f"topic:{topic}"}])
-    return world.start("ingest", instance=instance, wait=wait, WINNOW_INGEST_SOURCES=sources)
+    return world.start("ingest", instance=instance, wait=wait, WINNOW_INGEST_SOURCES=sources, **env)
 
 
 def cameras_send(
@@ -138,6 +140,23 @@ def test_killed_in_the_middle_each_record_is_one_frame_however_often_it_is_sent(
     places = consumer.committed([TopicPartition(topic, p) for p in range(PARTITIONS)], timeout=10)
     consumer.close()
     assert sum(place.offset for place in places) == count, "it goes on behind the last record"
+
+
+def test_while_the_object_storage_is_away_a_large_picture_waits_and_nothing_is_sent_twice(
+    world: World, topic: str
+) -> None:
+    door = Door(world.env["WINNOW_S3_ENDPOINT"])
+    door.shut()
+    large = picture(9) + bytes(1_000_000)
+    cameras_send(world, topic, [("gate", large if n == 5 else picture(n), {}, OWN_MS + n) for n in range(10)])
+    service = ingest(world, topic, WINNOW_S3_ENDPOINT=door.url)
+    eventually(lambda: "waiting; nothing is skipped" in service.log.read_text(), what=service.tail())
+    door.open()
+    eventually(partial(at_least, world, 10), what=service.tail())
+    assert service.stop() == 0
+    found = frames(world)
+    assert [f.captured_at for f in found] == [from_ms(OWN_MS + n) for n in range(10)], "each once, in order"
+    assert isinstance(found[5].image, ImageRef)
 
 
 @pytest.mark.parametrize(("name", "said"), [("nowhere", "there is no topic"), ("own", "is Winnow's own topic")])

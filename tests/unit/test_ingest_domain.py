@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from ingest.domain.capture_time import exif_time, footage_start, picture_times, whole_ms
-from ingest.domain.picture import LARGEST_BYTES, content_type, refusal
+from ingest.domain.capture_time import exif_time, footage_start, header_time, picture_times, whole_ms
+from ingest.domain.picture import LARGEST_BYTES, complete, content_type, refusal
 from ingest.domain.source import Source, scene_arguments
 from winnow.errors import Refused
 
@@ -146,3 +146,41 @@ def test_sources_that_contradict_themselves(source: dict[str, object], said: str
 
 def test_a_topic_needs_no_camera() -> None:
     assert Source(source="topic:plain").camera == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("1777593600123", datetime(2026, 5, 1, 0, 0, 0, 123_000, tzinfo=UTC)),
+        ("2026-05-01T02:00:00+02:00", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("2026-05-01T00:00:00Z", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("2026-05-01T00:00:00", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("-1", None),
+        ("9" * 30, None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_times_in_headers(text: str, time: datetime | None) -> None:
+    assert header_time(text) == time
+
+
+@pytest.mark.parametrize(
+    ("image", "whole"),
+    [
+        (JPEG + b"\xff\xda..\xff\xd9", True),
+        (JPEG + b"\xff\xda..\xff\xd9 appended", True),
+        (JPEG + b"\xff\xda..", False),
+        (JPEG + b"\xff\xda..\xff\xd9 a thumbnail's, then \xff\xda..", False),
+        (JPEG, False),
+        (b"\x89PNG\r\n\x1a\n..IEND", True),
+        (b"\x89PNG\r\n\x1a\n..", False),
+        (b"RIFF\x08\0\0\0WEBPVP8 ", True),
+        (b"RIFF\x09\0\0\0WEBPVP8 ", False),
+        (b"", False),
+        (b"no picture has no end", True),
+    ],
+)
+def test_what_is_still_being_written_is_seen(image: bytes, whole: bool) -> None:
+    assert complete(image) is whole

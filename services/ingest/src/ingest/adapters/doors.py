@@ -17,7 +17,7 @@ from ingest.adapters.encode import as_jpeg
 from ingest.adapters.folder import beginning, files_in, look, whole
 from ingest.domain.capture_time import footage_start, picture_times, whole_ms
 from ingest.domain.picture import content_type, refusal
-from ingest.domain.source import SCENE, Source, scene_arguments
+from ingest.domain.source import S3, SCENE, TOPIC, Source, scene_arguments
 from winnow.clock import now
 from winnow.errors import Refused
 from winnow.events import Frame
@@ -42,6 +42,8 @@ def open_door(source: Source) -> Iterator[Frame | NotTaken]:
         return _footage(source, "winnow_scenes.player", arguments, hashlib.sha256(identity.encode()).hexdigest())
     if source.stream:
         raise Refused(f"{source.name} is a live camera, and never ends; record some minutes of it to a file")
+    if source.source.startswith((S3, TOPIC)):
+        raise Refused(f"{source.source} is no file: only `winnow publish` and ingest itself read it")
     path = Path(source.source)
     if not path.exists():
         raise Refused(f"{path} is not there")
