@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 import pytest
-from tests.e2e.test_publish import QUICK, settled
+from tests.support.settled import QUICK, settled
 from tests.support import bad_pictures as bad
 from tests.support.pictures import frame, stream
 from tests.support.world import World
