@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: records that no retr
 Place = Annotated[
     str | None,
     typer.Argument(
-        metavar="[PARTITION:OFFSET]", help="The one whose record was there in its own topic.", show_default=False
+        metavar="PARTITION:OFFSET", help="The one whose record was there in its own topic.", show_default=False
     ),
 ]
 Topic = Annotated[str | None, typer.Option(help="Of this topic: its own or the dead-letter topic.", show_default=False)]

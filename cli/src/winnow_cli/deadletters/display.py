@@ -18,7 +18,7 @@ from winnow_cli.deadletters.letters import Letter
 from winnow_cli.deadletters.redrive import Redriven
 from winnow_cli.progress import console as err
 
-MOST_NAMED = 100
+MOST_NAMED = 10
 
 
 @contextmanager
@@ -95,11 +95,6 @@ def print_letter(letter: dict[str, Any]) -> None:
     console.print(_printable(f"  value: {value}"), markup=False)
 
 
-def _printable(text: str) -> str:
-    """Without what a terminal would obey: a camera writes its own headers and key."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
 def print_redriven(account: Redriven, *, dry_run: bool, as_json: bool) -> None:
     errors = Counter(letter.sort for letter in account.done)
     if as_json:
@@ -113,14 +108,22 @@ def print_redriven(account: Redriven, *, dry_run: bool, as_json: bool) -> None:
         }
         print(json.dumps(found))
         return
-    print(f"{len(account.done)} dead letters {'would be ' if dry_run else ''}put back")
+    done = len(account.done)
+    print(f"{done} {'dead letter' if done == 1 else 'dead letters'} {'would be ' if dry_run else ''}put back")
     for sort, count in errors.most_common():
         print(f"  {count:6}  {_printable(sort)}")
     if account.before:
-        print(f"{account.before} were put back before")
+        print(f"{account.before} put back before")
     if account.gone:
-        print(f"{account.gone} were taken by retention meanwhile")
+        print(f"{account.gone} taken by retention meanwhile")
+    if account.refused:
+        print(f"{len(account.refused)} left where they are")
     for letter, reason in account.refused[:MOST_NAMED]:
-        print(f"left: {letter.topic} {letter.place}: {reason}")
+        print(f"  {letter.topic} {letter.place}: {_printable(reason)}")
     if len(account.refused) > MOST_NAMED:
-        print(f"and {len(account.refused) - MOST_NAMED} more were left")
+        print(f"  and {len(account.refused) - MOST_NAMED} more; --json names all")
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would obey: a camera writes its own headers and key."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
