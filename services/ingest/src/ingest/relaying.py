@@ -51,6 +51,8 @@ def relay(
 
     try:
         if _prepared(settings, topic, stop):
+            played.state = "goes on with what comes"
+            progressed(played)
             ConsumerLoop(
                 settings,
                 group=f"{settings.names.group(SERVICE)}.{topic}",
@@ -62,7 +64,8 @@ def relay(
                 linger_s=LINGER_S,
             ).run(stop)
     except (WinnowError, KafkaException) as error:
-        played.error = f"{source.source}: {error}"
+        played.error = str(error)
+    played.state = ""
     played.interrupted = stop.is_set()
     progressed(played)
     return played
