@@ -10,16 +10,10 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from ingest.domain.capture_time import exif_time
-from ingest.domain.picture import content_type
-
-HEADER_BYTES = 256 * 1024
-"""Where a JPEG has its EXIF data: in one of its first segments, each of at most 64 KiB."""
 
 
 def taken_at(picture: Path | bytes) -> datetime | None:
     """DateTimeOriginal of a JPEG, PNG or WebP; None where it has none or is no picture. Never raises."""
-    if isinstance(picture, bytes) and _without_exif(picture):
-        return None
     base = ExifTags.Base
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     try:
@@ -34,8 +28,3 @@ def taken_at(picture: Path | bytes) -> datetime | None:
     ):  # Pillow raises whatever the bytes lead it to: such a picture has no time, and is sent all the same
         return None
     return exif_time(original, subsec, offset)
-
-
-def _without_exif(picture: bytes) -> bool:
-    """Much quicker than to have Pillow look: most cameras' pictures have none."""
-    return content_type(picture) == "image/jpeg" and picture.find(b"Exif\0\0", 0, HEADER_BYTES) < 0

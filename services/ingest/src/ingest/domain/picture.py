@@ -58,11 +58,12 @@ def declared_size(image: bytes) -> tuple[int, int] | None:
 def complete(image: bytes) -> bool:
     """Whether a picture has its end, and nobody writes to it any more. What is no picture has none to wait for.
 
-    A JPEG's end marker stands behind its last scan; one before that is a thumbnail's.
+    An end marker of a JPEG before another scan is its thumbnail's.
     """
     kind = content_type(image)
     if kind == "image/jpeg":
-        return image.rfind(b"\xff\xd9") > image.rfind(b"\xff\xda")
+        end = image.rfind(b"\xff\xd9")
+        return end >= 0 and image.find(b"\xff\xda", end) < 0
     if kind == "image/png":
         return image.rfind(b"IEND") >= 0
     if kind == "image/webp":
