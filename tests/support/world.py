@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from winnow.clock import now
 from winnow.codec import Codec
 from winnow.events import Frame, SelectionPolicy
+from winnow.kafka import config
 from winnow.kafka.producer import Publisher
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
@@ -184,6 +188,12 @@ class World:
             if service.process.poll() is None:
                 service.process.kill()
                 service.process.wait()
+        # Hundreds of namespaces make every client's metadata slow, and the broker with them.
+        admin = AdminClient(config.admin(self.kafka))
+        with contextlib.suppress(KafkaException):
+            own = [topic for topic in admin.list_topics(timeout=10).topics if topic.startswith(f"{self.namespace}.")]
+            if own:
+                admin.delete_topics(own)
 
     @property
     def database(self) -> DatabaseSettings:
