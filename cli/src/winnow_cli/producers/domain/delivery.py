@@ -29,7 +29,7 @@ def findings(batch: BatchHeader, flow: Flow, *, is_jpeg: bool) -> list[Finding]:
     if batch.codec != "none" and is_jpeg:
         found.append(one.found(
             flow, "compressed", Level.WARNING, what=f"JPEG in batches compressed with {batch.codec}",
-            cost="time on both sides for a hundredth of the bytes", mend="compression.type=none",
+            cost="time on both sides to save 1 or 2 % of the bytes", mend="compression.type=none",
         ))  # fmt: skip
     if not batch.idempotent:
         found.append(one.found(
