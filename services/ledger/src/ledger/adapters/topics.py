@@ -17,6 +17,13 @@ from winnow.settings import KafkaSettings
 
 TIMEOUT_S = 20
 
+_retried = retry(
+    retry=retry_if_exception_type(DependencyDown),
+    stop=stop_after_delay(TIMEOUT_S),
+    wait=wait_exponential(0.05, max=0.5),
+    reraise=True,
+)
+
 
 class Topics:
     """Reads topics without a group. Every call raises `DependencyDown`."""
@@ -58,6 +65,7 @@ class Topics:
         """The last stable offset, by partition: where a read_committed reader's end is."""
         return self._offsets(topic, OffsetSpec.latest())
 
+    @_retried
     def _offsets(
         self, topic: str, spec: OffsetSpec, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
     ) -> dict[int, int]:
@@ -68,12 +76,7 @@ class Topics:
         except KafkaException as error:
             raise DependencyDown(f"broker: offsets of {topic}: {error}") from error
 
-    @retry(
-        retry=retry_if_exception_type(DependencyDown),
-        stop=stop_after_delay(TIMEOUT_S),
-        wait=wait_exponential(0.05, max=0.5),
-        reraise=True,
-    )
+    @_retried
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The group's committed offsets; partitions without one are left out. Waits for open transactions."""
         asked = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
