@@ -17,7 +17,11 @@ from tests.support.pictures import picture
 from tests.support.world import Service, World, eventually
 
 from ingest.adapters.encode import as_jpeg
+from ingest.adapters.topic import TopicFrames, prepare
+from ingest.app import frame_records
+from ingest.settings import IngestSettings
 from winnow.clock import from_ms
+from winnow.errors import DependencyDown
 from winnow.events import Frame, ImageRef
 from winnow.identity import frame_id_of_record
 from winnow.kafka import config, deadletter
@@ -157,6 +161,38 @@ def test_while_the_object_storage_is_away_a_large_picture_waits_and_nothing_is_s
     found = frames(world)
     assert [f.captured_at for f in found] == [from_ms(OWN_MS + n) for n in range(10)], "each once, in order"
     assert isinstance(found[5].image, ImageRef)
+
+
+def test_while_the_broker_gives_no_answer_a_batch_is_not_done_and_its_frames_are_not_sent_again(
+    world: World, topic: str
+) -> None:
+    prepare(world.settings(IngestSettings), topic)
+    settings = world.settings(IngestSettings)
+    door = Door(f"kafka://{settings.kafka_bootstrap}")
+    door.shut()
+    away = settings.model_copy(update={"kafka_bootstrap": door.url.removeprefix("kafka://")})
+    answers: list[bool] = []
+    keys = [b"gate", None, b"yard"]
+    batch = [Record(topic, 0, n, key, picture(n), from_ms(OWN_MS + n), ()) for n, key in enumerate(keys)]
+    with frame_records(settings) as records:
+        handler = TopicFrames(away, records, topic, answers.append)
+        for _ in range(2):
+            with pytest.raises(DependencyDown, match="3 frames have no answer yet"):
+                handler.handle(batch)
+        assert answers == []
+        door.open()
+
+        def done() -> bool:
+            try:
+                handler.handle(batch)
+            except DependencyDown:
+                return False
+            return True
+
+        eventually(done, what="the broker's answers")
+    assert sorted(answers) == [False, True, True]
+    assert sorted(f.camera_id for f in frames(world)) == ["gate", "yard"]
+    assert [letter.value for letter in letters(world, topic)] == [picture(1)]
 
 
 @pytest.mark.parametrize(("name", "said"), [("nowhere", "there is no topic"), ("own", "is Winnow's own topic")])
