@@ -36,11 +36,13 @@ def shared(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 @pytest.fixture
 def door(shared: Door) -> Iterator[Door]:
-    """After each test the next upload is taken, and nothing but it came to the broker."""
-    before = shared.service.metric("winnow_frames_published_total")
+    """After each test the next upload is taken, and nothing but what was answered with 201 came to the broker."""
+    sent = shared.service.metric('winnow_uploads_total{status="201"}')
+    published = shared.service.metric("winnow_frames_published_total")
     yield shared
     assert shared.send(picture(1)).status == 201
-    assert shared.service.metric("winnow_frames_published_total") == before + 1
+    sent = shared.service.metric('winnow_uploads_total{status="201"}') - sent
+    assert shared.service.metric("winnow_frames_published_total") == published + sent
 
 
 def answer(connection: socket.socket) -> tuple[int, str]:
@@ -104,6 +106,18 @@ def test_a_body_that_stalls_or_drips_is_given_up(door: Door) -> None:
             connection.close()
             if dripping:
                 dripping.result()
+
+
+def test_large_bodies_that_take_their_time_hold_up_nobody(door: Door) -> None:
+    slow = [door.connect() for _ in range(5)]
+    for connection in slow:
+        connection.sendall(door.head(32_000_000) + b"\xff")
+    assert door.send(picture(1)).status == 201
+    for connection in slow:
+        connection.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            connection.recv(1)
+        connection.close()
 
 
 def test_a_refused_body_that_drips_is_not_waited_for(door: Door) -> None:

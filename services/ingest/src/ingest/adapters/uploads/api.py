@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from ingest.adapters.outbox import Kept, NotTaken
 from ingest.adapters.spool import NoRoom
 from ingest.adapters.uploads.answers import REQUEST_BODY, RESPONSES, Problem, Rejection, Taken
-from ingest.adapters.uploads.body import Memory, chunks, declared_bytes
+from ingest.adapters.uploads.body import DISK_BYTES, MEMORY_BYTES, Share, chunks, declared_bytes
 from ingest.adapters.uploads.files import Given
 from ingest.adapters.uploads.keys import Keys
 from ingest.adapters.uploads.taking import Intake
-from ingest.domain.picture import LARGEST_BYTES
+from ingest.domain.picture import INLINE_LIMIT_BYTES, LARGEST_BYTES
 from ingest.domain.upload import IMAGE_TYPES, LARGEST_REQUEST_BYTES, MULTIPART, ZIP
 from winnow import metrics
 from winnow.errors import PoisonRecord
@@ -51,7 +51,7 @@ def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
     for not_now in (NoRoom, NotTaken, OSError):
         api.add_exception_handler(not_now, _not_now)
     api.add_exception_handler(Exception, _unexpected)
-    memory = Memory()
+    memory, disk = Share(MEMORY_BYTES), Share(DISK_BYTES)
 
     async def authorised(
         camera_id: Annotated[str, Path()],
@@ -104,19 +104,22 @@ def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
             raise Rejection(415, "media_type", f"Content-Type {kind or 'missing'}; send {', '.join(TYPES)}")
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Rejection(415, "content_encoding", "the body is compressed; send it as it is")
-        if kind in IMAGE_TYPES:
-            body = chunks(request, LARGEST_BYTES, limits.read_timeout_s, limits.timeout_s)
-            async with memory.hold(declared_bytes(request, LARGEST_BYTES)):
+        most_bytes = LARGEST_BYTES if kind in IMAGE_TYPES else LARGEST_REQUEST_BYTES
+        declared = declared_bytes(request, most_bytes)
+        body = chunks(request, most_bytes, limits.read_timeout_s, limits.timeout_s)
+        if kind in IMAGE_TYPES and declared <= INLINE_LIMIT_BYTES:
+            async with memory.hold(declared):
                 file = b"".join([chunk async for chunk in body])
-                return _answer(await intake.one(camera_id, file, given))
-        if given != Given():
+                return _answer(await intake.small(camera_id, file, given))
+        if kind not in IMAGE_TYPES and given != Given():
             raise Rejection(422, "parameter", "captured_at, frame_id and sequence are for one image alone")
-        declared_bytes(request, LARGEST_REQUEST_BYTES)
-        body = chunks(request, LARGEST_REQUEST_BYTES, limits.read_timeout_s, limits.timeout_s)
-        async with memory.hold(LARGEST_BYTES):
+        # A body that takes its time to come does so on disk, and keeps no memory from others.
+        async with disk.hold(declared), intake.received(body) as received, memory.hold(LARGEST_BYTES):
             if kind == MULTIPART:
-                return _answer(await intake.form(camera_id, content_type, body))
-            return _answer(await intake.zip(camera_id, body))
+                return _answer(await intake.form(camera_id, content_type, received))
+            if kind == ZIP:
+                return _answer(await intake.zip(camera_id, received))
+            return _answer(await intake.large(camera_id, received, given))
 
     return api
 

@@ -12,15 +12,18 @@ from starlette.requests import ClientDisconnect, Request
 from ingest.adapters.uploads.answers import Rejection
 
 MEMORY_BYTES = 64 * 1024 * 1024
-"""Of bodies at a time, over all requests; others wait before theirs is read."""
+"""Of images at a time, over all requests. Only small bodies hold some of it while they come, however slowly."""
+
+DISK_BYTES = 2 * 1024 * 1024 * 1024
+"""Of larger bodies that are coming, or not yet looked at."""
 
 WAIT_S = 10.0
 
 
-class Memory:
-    """Shares out `MEMORY_BYTES` in the order of asking. For one event loop."""
+class Share:
+    """Shares out so many bytes in the order of asking. For one event loop."""
 
-    def __init__(self, size_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, size_bytes: int) -> None:
         self._free_bytes = size_bytes
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 

@@ -8,22 +8,23 @@ import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from ingest.adapters.outbox import Kept, Outbox
 from ingest.adapters.uploads.answers import RefusedFile, Rejection, Taken, TakenFrame
 from ingest.adapters.uploads.archive import members
 from ingest.adapters.uploads.files import Bundle, Given, frame_of
 from ingest.adapters.uploads.form import Form
-from ingest.domain.picture import INLINE_LIMIT_BYTES
 from ingest.domain.upload import FileRefused, status_of
 from winnow import metrics
 from winnow.clock import now
 from winnow.events import Frame
 
-WRITE_BYTES = 1024 * 1024
-"""A body on its way to the disk is handed to a thread in pieces of this size."""
+PIECE_BYTES = 1024 * 1024
+"""A body goes to the disk and comes from it in pieces of this size."""
 
 WINDOW_BYTES = 8 * 1024 * 1024
 """Of one request on the way to the broker at a time."""
@@ -41,16 +42,59 @@ class Intake:
         self._small = ThreadPoolExecutor(threads, "upload")
         self._large = ThreadPoolExecutor(threads, "upload-large")
 
-    async def one(self, camera_id: str, file: bytes, given: Given) -> Taken:
+    async def small(self, camera_id: str, file: bytes, given: Given) -> Taken:
         """The image that is a whole body. Raises `Rejection`, `NoRoom`, `NotTaken`."""
+        return await self._one(self._small, camera_id, lambda: file, given)
 
+    async def large(self, camera_id: str, received: IO[bytes], given: Given) -> Taken:
+        """The same for one that came on disk."""
+        return await self._one(self._large, camera_id, received.read, given)
+
+    async def form(self, camera_id: str, content_type: str, received: IO[bytes]) -> Taken:
+        """The files of a multipart form. Raises `Rejection`, `NoRoom`, `NotTaken`."""
+
+        def look(bundle: Bundle) -> None:
+            form = Form(content_type, bundle.offer)
+            while piece := received.read(PIECE_BYTES):
+                form.write(piece)
+            form.close()
+
+        return await self._many(camera_id, look)
+
+    async def zip(self, camera_id: str, received: IO[bytes]) -> Taken:
+        """The members of a zip. Raises `Rejection`, `NoRoom`, `NotTaken`."""
+
+        def look(bundle: Bundle) -> None:
+            for name, member in members(received):
+                bundle.offer(name, member)
+
+        return await self._many(camera_id, look)
+
+    @asynccontextmanager
+    async def received(self, body: AsyncIterator[bytes]) -> AsyncIterator[IO[bytes]]:
+        """The body in a file without a name, at its beginning."""
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            piece = bytearray()
+            async for chunk in body:
+                piece += chunk
+                if len(piece) >= PIECE_BYTES:
+                    await _in(self._large, partial(file.write, bytes(piece)))
+                    piece.clear()
+            await _in(self._large, partial(file.write, bytes(piece)))
+            file.seek(0)
+            yield file
+
+    def close(self) -> None:
+        self._small.shutdown()
+        self._large.shutdown()
+
+    async def _one(self, pool: ThreadPoolExecutor, camera_id: str, read: Callable[[], bytes], given: Given) -> Taken:
         def send() -> tuple[Frame, Future[Kept]]:
-            frame = frame_of(camera_id, file, now(), given)
+            frame = frame_of(camera_id, read(), now(), given)
             size = len(frame.image) if isinstance(frame.image, bytes) else 0
             self._outbox.reserve([size])
             return frame, self._outbox.send(frame)
 
-        pool = self._small if len(file) <= INLINE_LIMIT_BYTES else self._large
         try:
             frame, kept = await _in(pool, send)
         except FileRefused as error:
@@ -58,44 +102,16 @@ class Intake:
             raise _rejection(error) from None
         return Taken(frames=[_taken(None, frame, await asyncio.wrap_future(kept))])
 
-    async def form(self, camera_id: str, content_type: str, body: AsyncIterator[bytes]) -> Taken:
-        """The files of a multipart form. Raises `Rejection`, `NoRoom`, `NotTaken`."""
-        with Bundle(camera_id, now(), self._folder) as bundle:
-            try:
-                form = Form(content_type, bundle.offer)
-                await self._written(body, form.write)
-                form.close()
-            except FileRefused as error:
-                raise _rejection(error) from None
-            return await _in(self._large, lambda: self._send(camera_id, bundle))
-
-    async def zip(self, camera_id: str, body: AsyncIterator[bytes]) -> Taken:
-        """The members of a zip. Raises `Rejection`, `NoRoom`, `NotTaken`."""
-        with tempfile.TemporaryFile(dir=self._folder) as file, Bundle(camera_id, now(), self._folder) as bundle:
-            await self._written(body, file.write)
-
-            def look() -> Taken:
-                for name, member in members(file):
-                    bundle.offer(name, member)
+    async def _many(self, camera_id: str, look: Callable[[Bundle], None]) -> Taken:
+        def send() -> Taken:
+            with Bundle(camera_id, now(), self._folder) as bundle:
+                look(bundle)
                 return self._send(camera_id, bundle)
 
-            try:
-                return await _in(self._large, look)
-            except FileRefused as error:
-                raise _rejection(error) from None
-
-    def close(self) -> None:
-        self._small.shutdown()
-        self._large.shutdown()
-
-    async def _written(self, body: AsyncIterator[bytes], write: Callable[[bytes], object]) -> None:
-        piece = bytearray()
-        async for chunk in body:
-            piece += chunk
-            if len(piece) >= WRITE_BYTES:
-                await _in(self._large, lambda data=bytes(piece): write(data))  # type: ignore[misc]
-                piece.clear()
-        await _in(self._large, lambda: write(bytes(piece)))
+        try:
+            return await _in(self._large, send)
+        except FileRefused as error:
+            raise _rejection(error) from None
 
     def _send(self, camera_id: str, bundle: Bundle) -> Taken:
         if bundle.refused:
