@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from winnow.clock import from_ms
+from winnow.clock import EPOCH, from_ms
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -38,9 +38,17 @@ def record_of(message: Message) -> Record:
         offset=int(message.offset() or 0),
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        timestamp=from_ms(timestamp_ms),
+        timestamp=_time(timestamp_ms),
         headers=tuple((name, value if isinstance(value, bytes) else str(value or "").encode()) for name, value in raw),
     )
+
+
+def _time(ms: int) -> datetime:
+    """The record's time; 1970 where a producer wrote one outside the calendar, which must not stop a reader."""
+    try:
+        return from_ms(ms)
+    except OverflowError:
+        return EPOCH
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:
