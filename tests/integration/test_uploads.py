@@ -87,6 +87,14 @@ def giant_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + b"\0\0\0\0" + png()[33:]
 
 
+def giant_jpeg() -> bytes:
+    """65,535 x 65,535 by its header."""
+    made = bytearray(picture(1))
+    at = made.index(b"\xff\xc0")
+    made[at + 5 : at + 9] = b"\xff" * 4
+    return bytes(made)
+
+
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as written:
@@ -171,6 +179,7 @@ REFUSED = {
     "type": (b"hello", "text/plain", "", 415, "media_type"),
     "no type": (picture(4), None, "", 415, "media_type"),
     "damaged png": (png()[:200], "image/png", "", 422, "damaged"),
+    "giant jpeg": (giant_jpeg(), "image/jpeg", "", 422, "too_many_pixels"),
     "giant": (giant_png(), "image/png", "", 422, "too_many_pixels"),
     "sequence": (picture(4), "image/jpeg", "?sequence=9223372036854775808", 422, "parameter"),
     "time": (picture(4), "image/jpeg", "?captured_at=yesterday", 422, "parameter"),

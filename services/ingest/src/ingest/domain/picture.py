@@ -11,6 +11,9 @@ LARGEST_BYTES = 32 * 1024 * 1024
 LARGEST_PIXELS = 100_000_000
 """As many as the selector reads."""
 
+MOST_SEGMENTS = 1000
+"""Of a JPEG's header that are looked at; real ones have some dozens."""
+
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
@@ -36,11 +39,13 @@ def refusal(image: bytes, size_bytes: int) -> tuple[str, str] | None:
 
 
 def declared_size(image: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels by the header of a PNG or WebP; None where that holds none.
+    """Width and height in pixels by the header of a JPEG, PNG or WebP; None where that holds none.
 
-    Sources: PNG specification, section 11.2.2 (IHDR); WebP container specification (VP8X) and RFC 6386, section 9.1
-    (VP8), WebP lossless bitstream specification, section 3 (VP8L).
+    Sources: ITU-T T.81, section B.2.2 (frame header); PNG specification, section 11.2.2 (IHDR); WebP container
+    specification (VP8X) and RFC 6386, section 9.1 (VP8), WebP lossless bitstream specification, section 3 (VP8L).
     """
+    if content_type(image) == "image/jpeg":
+        return _jpeg_size(image)
     if content_type(image) == "image/png" and image[12:16] == b"IHDR" and len(image) >= 24:
         return int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
     if content_type(image) != "image/webp" or len(image) < 30:
@@ -52,6 +57,20 @@ def declared_size(image: bytes) -> tuple[int, int] | None:
     if image[12:16] == b"VP8L" and image[20] == 0x2F:
         bits = int.from_bytes(image[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return None
+
+
+def _jpeg_size(image: bytes) -> tuple[int, int] | None:
+    at = 2
+    for _ in range(MOST_SEGMENTS):
+        if image[at : at + 2] == b"\xff\xff":  # fill
+            at += 1
+            continue
+        if image[at : at + 1] != b"\xff" or len(image) < at + 9 or image[at + 1] in (0xD9, 0xDA):
+            return None
+        if 0xC0 <= image[at + 1] <= 0xCF and image[at + 1] not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(image[at + 7 : at + 9], "big"), int.from_bytes(image[at + 5 : at + 7], "big")
+        at += 2 + int.from_bytes(image[at + 2 : at + 4], "big")
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Self
 from ingest.adapters.encode import as_jpeg
 from ingest.adapters.exif import taken_at
 from ingest.domain.capture_time import whole_ms
-from ingest.domain.picture import LARGEST_PIXELS, declared_size, refusal
+from ingest.domain.picture import LARGEST_PIXELS, content_type, declared_size, refusal
 from ingest.domain.upload import LARGEST_REQUEST_BYTES, MOST_FILES, FileRefused, is_archive
 from winnow.errors import Refused
 from winnow.events import Frame
@@ -56,7 +56,7 @@ def _encoded(file: bytes) -> bytes:
     if width * height > LARGEST_PIXELS:
         raise FileRefused("too_many_pixels", f"{width} x {height} pixels; a picture has at most {LARGEST_PIXELS:,}")
     try:
-        if width * height <= GIANT_PIXELS:
+        if width * height <= GIANT_PIXELS or content_type(file) == "image/jpeg":
             return as_jpeg(file)
         with _one_giant:
             return as_jpeg(file)
