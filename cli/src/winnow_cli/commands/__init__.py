@@ -11,6 +11,7 @@ from winnow_cli.commands import (
     check_producer,
     demo,
     dlq,
+    doctor,
     policy,
     publish,
     select,
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command()(stack.down)
     app.command()(stack.status)
     app.command()(stack.logs)
+    app.command()(doctor.doctor)
     app.command()(publish.publish)
     app.command()(select.select)
     app.command(context_settings=test.PASSED_ON)(test.test)
