@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -141,6 +143,25 @@ def test_a_server_that_is_away_when_it_starts_is_not_waited_for(world: World, se
     eventually(lambda: door.service.metric("winnow_spool_frames") == 0, what="the spool is empty again")
     assert len(world.events(world.names.frames, Frame)) == 1
     assert door.send(numbered(2)).status == 201
+
+
+def test_an_answer_of_the_broker_that_does_not_come_is_not_waited_for(world: World) -> None:
+    """The record is on its way, and may be published after all: then twice, as one frame."""
+    door = open_door(world)
+    assert door.send(numbered(1)).status == 201
+    pid = world.stack.pid("kafka")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        sent = door.send(numbered(2))
+        assert sent.status == 202
+        assert door.send(numbered(3)).status == 202
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: door.service.metric("winnow_spool_frames") == 0, what="the spool is empty again")
+    frames = world.events(world.names.frames, Frame)
+    assert list(dict.fromkeys(f.image for f in frames)) == [numbered(1), numbered(2), numbered(3)]
+    assert len({f.frame_id for f in frames}) == 3
 
 
 def test_without_the_object_storage_large_images_wait_and_small_ones_do_not(world: World) -> None:
