@@ -27,6 +27,8 @@ from winnow.identity import frame_id_of_record
 from winnow.kafka import config, deadletter
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
+from winnow_cli.deadletters.asked import chosen
+from winnow_cli.deadletters.reading import DeadLetters
 
 pytestmark = pytest.mark.stack
 
@@ -120,6 +122,10 @@ def test_records_of_several_cameras_become_frames_and_what_names_none_a_dead_let
         b"the camera id is empty",
         b"the key is no camera id: not UTF-8",
     }
+    shown = DeadLetters(world.kafka).find(
+        chosen(world.kafka, place=None, topic=topic, service=None, error=None, since=None, until=None)
+    )
+    assert [(letter.own_topic, letter.service) for letter in shown] == [(topic, "ingest")] * 2
 
 
 def test_killed_in_the_middle_each_record_is_one_frame_however_often_it_is_sent(world: World, topic: str) -> None:

@@ -31,9 +31,10 @@ def chosen(
     if place is not None and origin is None:
         raise typer.BadParameter(f"{place!r} is not PARTITION:OFFSET, such as 3:8121")
     known = sources(settings)
-    if topic is not None and not topic.startswith(f"{settings.namespace}."):
+    places = {*known, *(own for own, _ in known.values())}
+    if topic is not None and topic not in places:
         topic = settings.names.topic(topic)
-    if topic is not None and not any(topic in (name, own) for name, (own, _) in known.items()):
+    if topic is not None and topic not in places:
         topics = ", ".join(own for own, _ in known.values())
         raise typer.BadParameter(f"--topic {topic}: only {topics} have dead letters")
     if service is not None and service not in (services := {writer for _, writer in known.values()}):

@@ -15,9 +15,11 @@ from winnow.kafka.record import Record
 from winnow.settings import KafkaSettings
 from winnow_cli.deadletters.letters import Chosen, Letter, letter_of
 
+OF_PLAIN_TOPICS = ".ingest.dlq"
+
 
 class DeadLetters:
-    """Reads the dead-letter topics of the contract. Every call raises `DependencyDown`, and `Refused` where one of
+    """Reads the dead-letter topics. Every call raises `DependencyDown`, and `Refused` where one of
     them is not there."""
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -64,7 +66,9 @@ class DeadLetters:
 
 
 def sources(settings: KafkaSettings) -> dict[str, tuple[str, str]]:
-    """The dead-letter topics of the contract: for each the topic whose letters it has, and the service that writes."""
+    """The dead-letter topics of the contract, and those that ingest made beside plain topics: for each the topic whose
+    letters it has, and the service that writes. Raises `DependencyDown`.
+    """
     topics = contract.load_topics(settings.names, settings.profile)
     found = {}
     for topic in topics:
@@ -72,4 +76,9 @@ def sources(settings: KafkaSettings) -> dict[str, tuple[str, str]]:
             own_topic = topic.name.removesuffix(f".{service}.dlq")
             if own_topic != topic.name:
                 found[topic.name] = (own_topic, service)
+    there = Topics(settings, client_id="dlq").names()
+    for name in there:
+        own_topic = name.removesuffix(OF_PLAIN_TOPICS)
+        if name not in found and own_topic != name and own_topic in there:
+            found[name] = (own_topic, "ingest")
     return found
