@@ -54,16 +54,7 @@ SERVERS = {
 NEEDED = {
     "ingest": SERVERS | {"WINNOW_INGEST_SOURCES"},
     "selector": SERVERS,
-    "store": {
-        "WINNOW_KAFKA_BOOTSTRAP",
-        "WINNOW_REGISTRY_URL",
-        "WINNOW_S3_ENDPOINT",
-        "WINNOW_S3_ACCESS_KEY",
-        "WINNOW_S3_SECRET_KEY",
-        "WINNOW_POSTGRES_HOST",
-        "WINNOW_POSTGRES_USER",
-        "WINNOW_POSTGRES_PASSWORD",
-    },
+    "store": SERVERS | {"WINNOW_POSTGRES_HOST", "WINNOW_POSTGRES_USER", "WINNOW_POSTGRES_PASSWORD"},
 }
 NEEDED["ledger"] = NEEDED["store"]
 

@@ -13,7 +13,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ingest.adapters.records import FrameRecords
-from ingest.adapters.spool import NoRoom, Spool, room_for
+from ingest.adapters.spool import Spool, room_for
 from ingest.adapters.spool_file import Damaged
 from ingest.domain.picture import INLINE_LIMIT_BYTES
 from winnow import metrics
@@ -255,6 +255,3 @@ def _large(frame: Frame) -> bool:
 
 def _size(frame: Frame) -> int:
     return len(frame.image) if isinstance(frame.image, bytes) else 0
-
-
-__all__ = ["Kept", "NoRoom", "NotTaken", "Outbox"]
