@@ -15,7 +15,7 @@ from winnow.kafka.record import Record
 from winnow.settings import KafkaSettings
 from winnow_cli.deadletters.letters import Chosen, Letter, letter_of
 
-OF_PLAIN_TOPICS = ".ingest.dlq"
+INGEST = "ingest"
 
 
 class DeadLetters:
@@ -76,9 +76,9 @@ def sources(settings: KafkaSettings) -> dict[str, tuple[str, str]]:
             own_topic = topic.name.removesuffix(f".{service}.dlq")
             if own_topic != topic.name:
                 found[topic.name] = (own_topic, service)
-    there = Topics(settings, client_id="dlq").names()
-    for name in there:
-        own_topic = name.removesuffix(OF_PLAIN_TOPICS)
-        if name not in found and own_topic != name and own_topic in there:
-            found[name] = (own_topic, "ingest")
+    there = set(Topics(settings, client_id="dlq").names())
+    for topic in sorted(there):
+        letters = settings.names.dead_letters(topic, INGEST)
+        if letters in there and letters not in found:
+            found[letters] = (topic, INGEST)
     return found

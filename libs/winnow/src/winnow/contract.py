@@ -39,7 +39,9 @@ class Names:
         return f"{self.namespace}.{service}"
 
     def dead_letters(self, topic: str, service: str) -> str:
-        return f"{topic}.{service}.dlq"
+        """`<topic>.<service>.dlq`; of a topic outside the namespace, inside it all the same."""
+        own = topic if topic.startswith(self.topic("")) else self.topic(topic)
+        return f"{own}.{service}.dlq"
 
     @property
     def frames(self) -> str:
