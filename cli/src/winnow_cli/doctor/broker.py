@@ -116,7 +116,7 @@ def policies(settings: KafkaSettings) -> Answer:
                 ignored.append(f"{record.position} is ignored: {error}")
     if not book.has_default:
         return wrong(f"no default policy in {names.policies}: the selector judges nothing", APPLY)
-    what = f"{len(book.policies)} policies, {len(book.cameras)} cameras configured"
+    what = f"the default and {len(book.policies) - 1} more; {len(book.cameras)} cameras configured"
     if ignored:
         return warning(f"{what}; {ignored[-1]}", "write that key anew: `winnow policy set`, `winnow camera set`")
     return ok(what)

@@ -24,7 +24,7 @@ REQUEST_TIMEOUT_S = 2.0
 APART_S = 1.0
 """Lag, silence and `clock_skew` are told between these clocks; below this nobody notices."""
 
-WATCH_S, EVERY_S = 1.5, 0.05
+WATCH_S, EVERY_S = 1.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ def examine(home: Home) -> list[Finding]:
         return [*found, Finding("local stack", State.NOT_LOOKED_AT, named, ""), *_servers(None, {})]
     try:
         stack, statuses = start(partial(_attached, home)).result(WITHIN_S)
-    except TimeoutError:
+    except (TimeoutError, OSError, ValueError, KeyError) as error:
+        answer = runs.unanswered(home, error)
         found = look([*_machine(home), *machine.server_programs()])
-        mend = f"end the supervisor that {home.path}/*/run.json names (kill -9), then `winnow up`"
-        return [*found, Finding("local stack", State.WRONG, "its supervisor does not answer", mend)]
+        return [*found, Finding("local stack", answer.state, answer.what, answer.mend)]
     found = look([*_machine(home), *machine.server_programs(), *_runs(home, stack)])
     if stack is None:
         why = "nothing runs here: no server, service, topic, lag, dead letter or camera was looked at"
@@ -40,7 +40,7 @@ def examine(home: Home) -> list[Finding]:
     names = dict.fromkeys([*statuses, *(services.WANTED if stack.run.name == "up" else ())])
     found += look(
         [
-            Check(name, partial(services.process, name, statuses.get(name)), f"winnow logs {name} -n 30")
+            Check(f"process {name}", partial(services.process, name, statuses.get(name)), f"winnow logs {name} -n 30")
             for name in names
         ]
     )

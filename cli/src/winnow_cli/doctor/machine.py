@@ -97,7 +97,7 @@ def memory(*, running: bool) -> Answer:
     """Memory that can be had, a control group's limit included; while servers run, what is spare beside them."""
     import psutil
 
-    available = min([psutil.virtual_memory().available, *_group_memory()])
+    available = min([psutil.virtual_memory().available, *group_memory()])
     wanted = MEMORY_SPARE if running else MEMORY_TO_START
     what = f"{available / (1 << 30):.1f} GiB available"
     if available >= wanted:
@@ -107,7 +107,7 @@ def memory(*, running: bool) -> Answer:
     return wrong(what, mend) if available < wanted // 2 else warning(what, mend)
 
 
-def _group_memory(group: Path = Path("/sys/fs/cgroup")) -> list[int]:
+def group_memory(group: Path = Path("/sys/fs/cgroup")) -> list[int]:
     """What is left of a control group's limit; nothing where there is none. The page cache counts as left."""
     try:
         limit = (group / "memory.max").read_text().strip()

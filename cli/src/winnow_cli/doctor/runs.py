@@ -33,6 +33,21 @@ def run_files(home: Home, stack: Stack | None) -> Answer:
     return ok("nothing runs, and nothing is left of a run")
 
 
+def unanswered(home: Home, error: Exception) -> Answer:
+    """Why nobody knows whether something runs: a supervisor that hangs, or a run file that cannot be read."""
+    records = [folder.record for folder in home.folders()]
+    if not isinstance(error, TimeoutError):
+        names = " or ".join(map(str, records))
+        return wrong(
+            f"{names} cannot be read: {error}", "run this as the home's owner; remove the file if it is damaged"
+        )
+    pids = [str(json.loads(record.read_text())["supervisor_pid"]) for record in records]
+    return wrong(
+        f"supervisor {' or '.join(pids)} does not answer; nothing behind it was looked at",
+        f"kill -9 {' '.join(pids)}, which ends all that it started; then `winnow up`",
+    )
+
+
 def leftovers(home: Home, stack: Stack | None) -> Answer:
     """Processes of this home that no supervisor owns any more: they hold ports, data and memory."""
     owned = set() if stack is None else {stack.guard_pid, *_below(stack.guard_pid)}
