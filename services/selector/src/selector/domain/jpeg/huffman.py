@@ -1,0 +1,151 @@
+"""Lookup tables of Huffman codes (ITU-T T.81, annexes C and F)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from selector.domain.jpeg.headers import Undecodable
+
+_Table: TypeAlias = npt.NDArray[np.uint16]
+
+DC_BITS = 10
+AC_BITS = 12
+"""Two pairs of tables take less than half of a first-level cache; longer codes are rare and searched."""
+MAX_CODE_BITS = 16
+MAX_DC_SIZE = 11
+MAX_AC_SIZE = 10
+"""Magnitude bits of 8-bit samples' coefficients (T.81 F.1.2)."""
+MAX_STEP_BITS = AC_BITS + MAX_AC_SIZE
+END_OF_BLOCK = 128
+NO_STEP = 255
+
+_CACHED_SCANS = 64
+_CODES = 256
+_NO_CODES = bytes(MAX_CODE_BITS)
+
+
+class HuffmanTables(NamedTuple):
+    """Tables of several (DC, AC) pairs of codes, along the first axis; read-only.
+
+    `dc` is uint16 (pairs, 2**DC_BITS), by the next bits of the data: `code bits << 4 | magnitude bits`, 0 where
+    the code is longer or none.
+
+    `ac` is uint16 (pairs, 2**AC_BITS): as many whole symbols as can be told from these bits, together
+    `zig-zag positions << 5 | bits`. Their magnitude bits count, known or not. END_OF_BLOCK is added to the
+    positions where the last symbol ends the block. NO_STEP positions in 0 bits: the code is longer or none.
+
+    `codes` is uint16 (pairs, 2, 3, 256), for DC and AC each: what `search_code` needs.
+    """
+
+    dc: _Table
+    ac: _Table
+    codes: _Table
+
+
+@lru_cache(_CACHED_SCANS)
+def huffman_tables(pairs: tuple[tuple[bytes, bytes], ...]) -> HuffmanTables:
+    """Tables for pairs of (DC, AC) codes as a file writes them: 16 counts, then the symbols; empty for none.
+
+    Raises `Undecodable` where the counts are no prefix code. A camera keeps its codes, so that they are made
+    once; the cache holds at most 3 MB.
+    """
+    tables = HuffmanTables(
+        np.zeros((len(pairs), 1 << DC_BITS), np.uint16),
+        np.zeros((len(pairs), 1 << AC_BITS), np.uint16),
+        np.zeros((len(pairs), 2, 3, _CODES), np.uint16),
+    )
+    for pair, written in enumerate(pairs):
+        for codes, table in zip(tables.codes[pair], written, strict=True):
+            if len(table) > MAX_CODE_BITS + _CODES or not _index_codes(
+                np.frombuffer(table or _NO_CODES, np.uint8), codes
+            ):
+                raise Undecodable("a Huffman table with more codes than there are")
+        _fill_dc(tables.codes[pair, 0], tables.dc[pair])
+        _fill_ac(tables.codes[pair, 1], tables.ac[pair])
+    for array in tables:
+        array.flags.writeable = False
+    return tables
+
+
+@njit(nogil=True, cache=True)
+def search_code(window: np.uint64, codes: _Table) -> tuple[np.int64, np.int64]:
+    """(bits, symbol) of the code that begins at the window's top; 0 bits where none does.
+
+    `codes[0]` has for each length a limit above its codes, left-aligned in 16 bits; `codes[1]` what to add to
+    a code of that length, modulo 2**16, for its place among the symbols `codes[2]`.
+
+    One way out of it, as of all that is called for each block: numba then counts no references.
+    """
+    left_aligned = np.int64(window >> np.uint64(64 - MAX_CODE_BITS))
+    bits = np.int64(1)
+    while bits < MAX_CODE_BITS and left_aligned >= codes[0, bits]:
+        bits += 1
+    place = (left_aligned >> (MAX_CODE_BITS - bits)) + np.int64(codes[1, bits])
+    symbol = np.int64(codes[2, place % _CODES])
+    if left_aligned >= codes[0, bits]:
+        bits = np.int64(0)
+    return bits, symbol
+
+
+@njit(nogil=True, cache=True)
+def _index_codes(table: npt.NDArray[np.uint8], codes: _Table) -> bool:
+    """Fills what `search_code` needs from 16 counts and the symbols; False where the counts are no prefix code."""
+    code = place = np.int64(0)
+    for bits in range(1, MAX_CODE_BITS + 1):
+        count = np.int64(table[bits - 1])
+        codes[1, bits] = (place - code) & 0xFFFF
+        code += count
+        place += count
+        if code >= 1 << bits:  # all ones is no code
+            return False
+        codes[0, bits] = code << (MAX_CODE_BITS - bits)
+        code <<= 1
+    for i in range(place):
+        codes[2, i] = table[MAX_CODE_BITS + i]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _fill_dc(codes: _Table, dc: _Table) -> None:
+    for index in range(dc.size):
+        bits, size = search_code(np.uint64(index) << np.uint64(64 - DC_BITS), codes)
+        if 0 < bits <= DC_BITS and size <= MAX_DC_SIZE:
+            dc[index] = bits << 4 | size
+
+
+@njit(nogil=True, cache=True)
+def _fill_ac(codes: _Table, ac: _Table) -> None:
+    for index in range(ac.size):
+        window = np.uint64(index) << np.uint64(64 - AC_BITS)
+        bits = positions = np.int64(0)
+        while bits < AC_BITS:
+            code_bits, symbol = search_code(window << np.uint64(bits), codes)
+            step, size = ac_step(symbol)
+            if code_bits == 0 or bits + code_bits > AC_BITS or step == 0:
+                break
+            if (positions + step) % END_OF_BLOCK >= 64 or bits + code_bits + size > MAX_STEP_BITS:
+                break
+            bits += code_bits + size
+            positions += step
+            if positions >= END_OF_BLOCK:
+                break
+        ac[index] = positions << 5 | bits if bits else NO_STEP << 5
+
+
+@njit(nogil=True, cache=True)
+def ac_step(symbol: np.int64) -> tuple[np.int64, np.int64]:
+    """(zig-zag positions, magnitude bits) of an AC symbol; 0 positions where it means nothing here.
+
+    END_OF_BLOCK stands for the positions up to the end of the block.
+    """
+    positions, size = (symbol >> 4) + 1, symbol & 15
+    if symbol == 0:
+        positions = np.int64(END_OF_BLOCK)
+    elif size > MAX_AC_SIZE or (size == 0 and positions != 16):
+        positions = np.int64(0)
+    return positions, size
