@@ -27,6 +27,7 @@ from winnow_cli.__main__ import app
 from winnow_cli.deployment.apply import Contract
 from winnow_cli.deployment.topics import Broker
 from winnow_cli.doctor.lag import lag
+from winnow_cli.doctor.retention import retention
 from winnow_cli.stack import Home, Stack
 
 pytestmark = pytest.mark.stack
@@ -185,6 +186,13 @@ def test_a_configured_camera_that_never_sent_is_named(world):
     subprocess.run(command, env={**clean, **world.env}, check=True, capture_output=True)
     found = doctor(world.env)["cameras"]
     assert (found.state, "gate-7 never" in found.what) == ("warning", True)
+
+
+def test_frames_of_the_last_hour_are_projected_on_the_brokers_disk(world, stack):
+    world.publish(stream("door", 5))
+    found = retention(world.kafka, stack.run.data / "kafka")
+    assert found.state == "ok"
+    assert "at the last hour's rate" in found.what
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from winnow_cli.doctor.bounded import Check, look
 from winnow_cli.doctor.display import show
 from winnow_cli.doctor.finding import Finding, State, ok
 from winnow_cli.doctor.packages import packages
+from winnow_cli.doctor.retention import projected
 from winnow_cli.doctor.spool import spool
 from winnow_cli.stack import Home
 
@@ -156,6 +157,17 @@ def test_a_disk_that_is_full_absent_or_too_small_for_the_spool_is_named(tmp_path
     assert disk.home_folder(home).state is OK
     code, found = doctor("/proc/winnow", WINNOW_INGEST_SPOOL_MAX_BYTES=str(10**15))
     assert (code, found["disk"]["state"], found["home"]["state"]) == (1, WRONG, WRONG)
+
+
+def test_a_disk_that_fills_before_retention_takes_the_frames_is_named():
+    def of(last_hour, free_bytes):
+        return projected(kept_bytes=10 << 30, records=1000, last_hour=last_hour, hours=24, free_bytes=free_bytes)
+
+    assert of(1000, 230 << 30).state is OK, "24 h of 10 GiB are 240 GiB, and 10 are there"
+    full = of(1000, 229 << 30)
+    assert (full.state, "full in about 23 h" in full.what) == (WARNING, True)
+    assert of(0, 0).state is OK, "nothing comes any more"
+    assert projected(kept_bytes=0, records=0, last_hour=0, hours=24, free_bytes=0).state is OK
 
 
 def test_memory_left_of_a_control_groups_limit_counts(tmp_path):

@@ -11,7 +11,20 @@ from typing import Any, TypeVar
 from winnow.errors import Refused
 from winnow.settings import DatabaseSettings, KafkaSettings, ObjectSettings, load
 from winnow_cli.connection import environment
-from winnow_cli.doctor import broker, cameras, clocks, disk, lag, letters, machine, packages, runs, services, storage
+from winnow_cli.doctor import (
+    broker,
+    cameras,
+    clocks,
+    disk,
+    lag,
+    letters,
+    machine,
+    packages,
+    retention,
+    runs,
+    services,
+    storage,
+)
 from winnow_cli.doctor.bounded import READ_WITHIN_S, WITHIN_S, Check, look, start, without
 from winnow_cli.doctor.finding import Answer, Finding, State, not_looked_at, wrong
 from winnow_cli.doctor.spool import spool
@@ -97,6 +110,7 @@ def _servers(stack: Stack | None, statuses: dict[str, dict[str, Any]]) -> list[F
     }
     asked: dict[str, list[Check]] = {
         "broker": [
+            *_retention(kafka, stack),
             Check("topics", partial(broker.topics, kafka), "winnow topics diff", READ_WITHIN_S),
             *(
                 Check(f"lag of {name}", partial(lag.lag, kafka, name, topics), _log(name), lag.WITHIN_S)
@@ -148,6 +162,14 @@ def _spool(stack: Stack | None, statuses: dict[str, dict[str, Any]], up: set[str
         broker_answers="broker" in up,
     )
     return Check("spool", ask, "look at the disk of the spool")
+
+
+def _retention(kafka: KafkaSettings, stack: Stack | None) -> list[Check]:
+    """Only where the broker's files are ours to see."""
+    if stack is None:
+        return []
+    ask = partial(retention.retention, kafka, stack.run.data / "kafka")
+    return [Check("disk for frames", ask, "look at the disk of the home", READ_WITHIN_S)]
 
 
 def _spool_max_bytes() -> int:

@@ -6,18 +6,16 @@ import time
 from collections import Counter
 from datetime import timedelta
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
-from ledger.domain.ranges import END
-from winnow.clock import now, to_ms
-from winnow.errors import DependencyDown
+from winnow.clock import now
 from winnow.kafka import config, deadletter
 from winnow.kafka.deadletter import Origin
 from winnow.settings import KafkaSettings
 from winnow_cli.deadletters.letters import letter_of
 from winnow_cli.deadletters.reading import DeadLetters
 from winnow_cli.doctor.finding import Answer, ok, warning
+from winnow_cli.doctor.offsets import first_since
 
 LAST = timedelta(days=1)
 READ_FOR_S = 2.0
@@ -32,7 +30,7 @@ def dead_letters(settings: KafkaSettings) -> Answer:
     waiting: dict[tuple[str, Origin | None], str] = {}
     more = False
     for topic, (own_topic, service) in letters.sources.items():
-        since = _since(admin, topic, letters.topics.partitions(topic))
+        since = first_since(admin, topic, letters.topics.partitions(topic), now() - LAST)
         for record in letters.topics.tail(topic, since):
             back = deadletter.marked(record)
             letter = letter_of(record, own_topic, service)
@@ -50,14 +48,3 @@ def dead_letters(settings: KafkaSettings) -> Answer:
         f"{'at least ' if more else ''}{len(waiting)} in the last day; {count} of {most}",
         "winnow dlq list --since 1d",
     )
-
-
-def _since(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, int]:
-    """The first offset of the last day by partition; beyond the end where nothing came."""
-    spec = OffsetSpec.for_timestamp(to_ms(now() - LAST))
-    futures = admin.list_offsets({TopicPartition(topic, partition): spec for partition in partitions})
-    try:
-        offsets = {where.partition: int(future.result().offset) for where, future in futures.items()}
-    except KafkaException as error:
-        raise DependencyDown(f"broker: offsets of {topic}: {error}") from error
-    return {partition: offset if offset >= 0 else END for partition, offset in offsets.items()}

@@ -7,17 +7,18 @@ import urllib.request
 from typing import Any
 
 from winnow_cli.doctor.finding import Answer, not_looked_at, ok, warning, wrong
+from winnow_cli.services import SERVICES
 
 REQUEST_TIMEOUT_S = 2.0
 
-WANTED = ("selector", "store", "ledger", "ingest")
+WANTED = (*SERVICES, "ingest")
 """What `winnow up` starts behind the servers."""
 
 
 def process(name: str, status: dict[str, Any] | None) -> Answer:
     """Whether a process of the run is ready, in its own words where it has some; None where the run has none."""
     if status is None:
-        return not_looked_at("this run has none", "winnow down, then `winnow up` starts all services")
+        return not_looked_at("this run has none", "winnow down, then winnow up, which starts all services")
     look = f"winnow logs {name} -n 30"
     restarts = status["restarts"]
     again = f", started again {restarts} time{'' if restarts == 1 else 's'}" if restarts else ""
