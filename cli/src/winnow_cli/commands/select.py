@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ingest.domain.source import Source
+    from winnow_cli.offline.html.report import Report
     from winnow_cli.offline.judging import OfflineSelector
     from winnow_cli.offline.report import Summary
 
@@ -34,6 +35,10 @@ def select(
         Path | None, typer.Option(help="YAML or JSON with fields of a policy; else the first default.")
     ] = (None),
     start: Annotated[str | None, typer.Option(help="Time of the first frame, ISO 8601; UTC without a zone.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write DIR/index.html too: timeline, kept frames, rejected ones beside them."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a frame; all else goes to stderr.")] = False,
 ) -> None:
     """Judge frames as the selector would, with no servers; exit 0 only when every source was read whole.
@@ -43,6 +48,8 @@ def select(
     from rich.console import Console
 
     from winnow_cli.commands.publish import log_to, source_of
+    from winnow_cli.offline.html.page import write
+    from winnow_cli.offline.html.report import Report
     from winnow_cli.offline.judging import OfflineSelector
     from winnow_cli.offline.policy import policy_book
     from winnow_cli.offline.report import Summary
@@ -51,23 +58,30 @@ def select(
     entries = [source_of(name, text, start, 1.0, live=False) for name, text in zip(cameras, sources, strict=True)]
     told = Console(stderr=True, highlight=False, soft_wrap=True)
     log_to(told)
-    selector = OfflineSelector(policy_book(policy))
+    book = policy_book(policy)
+    page = Report(report, sources, book) if report is not None else None
+    selector = OfflineSelector(book)
     summary = Summary()
     began, cpu_began = time.monotonic(), _cpu_s()
     try:
-        whole = [_judge(selector, entry, summary, told, as_json=as_json) for entry in entries]
+        whole = [_judge(selector, entry, summary, page, told, as_json=as_json) for entry in entries]
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read has seen enough; what Python still holds back must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None
     summary.seconds, summary.cpu_s = time.monotonic() - began, _cpu_s() - cpu_began
     if summary.frames:
-        (told if as_json else Console(highlight=False)).print(summary.shown(sources))
+        shown = told if as_json else Console(highlight=False, soft_wrap=True)
+        shown.print(summary.shown(sources))
+        if page is not None:
+            shown.print(f" look at {write(page)}", markup=False)
     if not all(whole):
         raise typer.Exit(FAILED)
 
 
-def _judge(selector: OfflineSelector, source: Source, summary: Summary, told: Console, *, as_json: bool) -> bool:
+def _judge(
+    selector: OfflineSelector, source: Source, summary: Summary, page: Report | None, told: Console, *, as_json: bool
+) -> bool:
     """Whether the source was read whole; what was not taken of it is told."""
     from contextlib import closing
 
@@ -87,9 +101,13 @@ def _judge(selector: OfflineSelector, source: Source, summary: Summary, told: Co
             for one in found:
                 if isinstance(one, NotTaken):
                     summary.refused += 1
+                    if page is not None:
+                        page.refuse(one)
                     told.print(f"not taken: {one.name}: {one.why}", style="yellow", markup=False)
                     continue
                 summary.add(one)
+                if page is not None:
+                    page.add(one)
                 progress.advance(task)
                 if as_json:
                     print(json.dumps(one.to_json()))
@@ -98,6 +116,8 @@ def _judge(selector: OfflineSelector, source: Source, summary: Summary, told: Co
                 raise
             where = f"{source.source}: " if isinstance(error, SourceFailed) else ""  # else the message names it
             told.print(f"winnow: {where}{error}", style="red", markup=False)
+            if page is not None:
+                page.fail(f"{where}{error}")
             return False
     if summary.frames == frames_before and summary.refused == refused_before:
         told.print(f"winnow: {source.source}: not one frame", style="red", markup=False)

@@ -30,11 +30,15 @@ AHEAD = 4
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A frame's verdict. `source` is the file that the frame came from, `index` its place in the source from 0."""
+    """A frame's verdict, and what was judged.
+
+    `source` is the file that the frame came from, `index` its place in the source from 0; `image` its JPEG.
+    """
 
     source: str
     index: int
     verdict: Verdict
+    image: bytes
 
     def to_json(self) -> dict[str, Any]:
         """The frame's evidence as plain values."""
@@ -92,12 +96,13 @@ class OfflineSelector:
         if isinstance(waiting, NotTaken):
             return waiting
         frame, extracted = waiting
+        assert isinstance(frame.image, bytes)
         index = frame.sequence or 0
         file = places.of(index)
         # Without a broker, its time is the camera's.
         source = events.Source(file, 0, index)
         verdict = judge(extracted.result(), source, frame.captured_at, self._states, self._book.in_force)
-        return Judged(file, index, verdict)
+        return Judged(file, index, verdict, frame.image)
 
 
 class Places:
