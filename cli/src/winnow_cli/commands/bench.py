@@ -12,6 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="Measure; every figure in docs/meas
 
 FOOTAGE = Path(__file__).resolve().parents[5] / "shared" / "data" / "footage" / "car-detection.mp4"
 SIZES = (((1280, 720), 1500), ((1920, 1080), 800))
+INGEST_SIZES, ROUNDS = (((1280, 720), 800), ((1920, 1080), 400)), 5
 
 
 @app.command()
@@ -40,6 +41,69 @@ def pipeline(
     _show(runs)
     if as_json:
         print(json.dumps({"runs": runs}))
+
+
+@app.command()
+def ingest(
+    video: Annotated[Path, typer.Option(help="Footage to make the frames of.")] = FOOTAGE,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Frames a second through folder, uploads and plain topic, beside a bare producer; a live camera's memory.
+
+    Starts servers of its own. Takes about two minutes.
+
+    Example: winnow bench ingest --video yard.mp4 --json
+    """
+    from rich.console import Console
+
+    from winnow_cli.bench.ingest import run
+    from winnow_cli.bench.ingest_camera import live_camera
+    from winnow_cli.stack import Home, Stack
+
+    console = Console(stderr=True, highlight=False)
+    if not video.is_file():
+        console.print(f"{video} is not there; name a video with --video")
+        raise typer.Exit(2)
+
+    def say(text: str) -> None:
+        console.print(text, style="dim")
+
+    home = Home.default()
+    with Stack.start(Home(home.path / "bench", home.cache), "bench") as stack:
+        runs = [run(stack, video, size, frames, rounds=ROUNDS, say=say) for size, frames in INGEST_SIZES]
+        camera = live_camera(stack, video, say)
+    _show_ingest(runs, camera)
+    if as_json:
+        print(json.dumps({"runs": runs, "live_camera": camera}))
+
+
+def _show_ingest(runs: list[dict[str, Any]], camera: dict[str, float]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="frames into the broker; ratio to the bare producer, round by round: median, range")
+    for column in ("size", "KB a frame", "way in", "frames/s", "MB/s", "ratio", "range", "CPU s/1000", "client's"):
+        table.add_column(column, justify="left" if column == "way in" else "right")
+    for run in runs:
+        for name, door in run["doors"].items():
+            first = name == "bare"
+            table.add_row(
+                f"{run['width']}x{run['height']}" if first else "",
+                f"{run['bytes_per_frame'] / 1000:.0f}" if first else "",
+                name,
+                f"{door['frames_per_s']:.0f}",
+                f"{door['mb_per_s']:.0f}",
+                f"{door['ratio']:.2f}",
+                "-".join(f"{ratio:.2f}" for ratio in door["ratio_spread"]),
+                f"{door['cpu_s_per_1000']:.2f}",
+                f"{door['client_cpu_s_per_1000']:.2f}" if "client_cpu_s_per_1000" in door else "",
+            )
+    console = Console(stderr=True, highlight=False)
+    console.print(table)
+    console.print(
+        f"a live camera of 1920x1080 over MJPEG: {camera['total_mb']:.0f} MB "
+        f"(ingest {camera['rss_mb']:.0f}, its child {camera['child_rss_mb']:.0f})"
+    )
 
 
 def _show(runs: list[dict[str, Any]]) -> None:
