@@ -28,6 +28,7 @@ from winnow_cli.deployment.apply import Contract
 from winnow_cli.deployment.topics import Broker
 from winnow_cli.doctor.lag import lag
 from winnow_cli.doctor.retention import retention
+from winnow_cli.doctor.storage import database
 from winnow_cli.stack import Home, Stack
 
 pytestmark = pytest.mark.stack
@@ -119,6 +120,9 @@ def test_without_schemas_bucket_tables_and_policy_each_is_named(stack, world, tm
     assert found["schemas"].mend == found["policies"].mend == "winnow topics apply"
     assert "no such bucket" in found["object storage"].what
     assert "no such database" in found["PostgreSQL"].what
+    empty = database(world.database.model_copy(update={"postgres_database": "postgres"}))
+    assert (empty.state, "store's tables are at nothing" in empty.what) == ("wrong", True)
+    assert database(world.database).state == "ok"
 
 
 def test_lag_without_a_selector_and_dead_letters_are_named_until_they_are_gone(world):
