@@ -72,7 +72,8 @@ class Summary:
         table.add_column("block", style="dim")
         for one in self.kept:
             verdict = one.verdict
-            source = [] if one_source else [Text(Path(one.source).name)]
+            # A name that is not UTF-8 comes as lone surrogates, which no terminal takes.
+            source = [] if one_source else [Text(Path(one.source).name.encode("utf-8", "replace").decode())]
             at = f"{verdict.event_time:%Y-%m-%d %H:%M:%S}.{verdict.event_time.microsecond // 100_000}"
             table.add_row(at, *source, str(one.index), verdict.reason, verdict.block)
         hidden = sum(count for (outcome, _), count in self.reasons.items() if outcome == "kept") - len(self.kept)
