@@ -80,7 +80,7 @@ def damaged(count: int, seed: int) -> Iterator[bytes]:
                 case 6:
                     image[at : at + 1] = bytes((value & 0xFF,))
                 case _:
-                    image[at : at + 1] = bytes((image[min(at, len(image) - 1)] ^ 1 << value % 8,))
+                    image[at : at + 1] = bytes(byte ^ 1 << value % 8 for byte in image[at : at + 1])
         yield bytes(image)
 
 

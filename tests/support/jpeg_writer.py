@@ -101,12 +101,19 @@ class Jpeg:
         low: int = 0,
         codes: tuple[Code, Code] = FLAT,
         restart: int = 0,
+        data: bytes = b"",
     ) -> bytes:
-        """One scan with its tables in front; the AC coefficients of a progressive one in one band and pass."""
+        """One scan with its tables in front, of `data` where given.
+
+        The AC coefficients of a progressive picture are written in one pass.
+        """
         components = components or tuple(range(len(self.factors)))
         tables = b"".join(segment(0xC4, bytes((ac << 4,)) + codes[ac][0]) for ac in (0, 1))
         head = bytes((len(components), *(x for c in components for x in (c + 1, 0)), *band, high << 4 | low))
-        bits, data = Bits(), b""
+        header = tables + segment(0xDD, struct.pack(">H", restart)) + segment(0xDA, head)
+        if data:
+            return header + data
+        bits = Bits()
         predictions = dict.fromkeys(components, 0)
         for number, mcu in enumerate(self._mcus(components)):
             if restart and number and number % restart == 0:
@@ -127,7 +134,7 @@ class Jpeg:
                     last = _put_ac(bits, [int(x) for x in block[: band[1] + 1]], max(band[0], 1), codes[1])
                     if component == 0:
                         self.ac_bits[row, column], self.last_index[row, column] = bits.length - begin, last
-        return tables + segment(0xDD, struct.pack(">H", restart)) + segment(0xDA, head) + data + bits.bytes()
+        return header + data + bits.bytes()
 
     def _mcus(self, components: tuple[int, ...]) -> Iterator[list[tuple[int, int, int]]]:
         if len(components) == 1:

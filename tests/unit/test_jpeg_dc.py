@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.support.bad_pictures import SAMPLING, good_jpegs, jpeg, patched, scene, segment, sized, turned
-from tests.support.jpeg_writer import DEEP, FLAT, Jpeg
+from tests.support.jpeg_writer import DEEP, FLAT, Bits, Code, Jpeg, code
 
 from selector.domain.jpeg import DcImage, decode_dc
 
@@ -126,6 +127,25 @@ def test_a_progressive_picture_is_exact_in_whatever_scans_its_dc_comes() -> None
         assert decoded.ac_bits is decoded.last_index is None
 
 
+def test_scans_out_of_order_are_left_to_another_decoder() -> None:
+    written = Jpeg(50, 37, F420)
+    first, last = written.scan(band=(0, 0), low=2), written.scan(band=(0, 0), high=1)
+    middle, gap = written.scan(band=(0, 0), high=2, low=1), written.scan(band=(0, 0), high=2)
+    _exact(_progressive(written, first, middle, last))
+    for dc in (
+        (first, last),
+        (first, gap),
+        (first, middle),
+        (middle, last),
+        (first, last, middle),
+        (first, middle, middle, last),
+    ):
+        assert decode_dc(_progressive(written, *dc)) is None
+    assert decode_dc(written.write(written.scan(0, 0), written.scan(1, 2))) is None
+    assert decode_dc(written.write(written.scan(0), written.scan(1))) is None
+    assert decode_dc(written.write(written.scan(), written.scan())) is None
+
+
 def test_colour_is_told_by_mean_and_spread() -> None:
     picture = np.zeros((64, 96, 3), np.uint8)
     picture[:, :48], picture[:, 48:] = (200, 120, 40), (40, 120, 200)
@@ -162,8 +182,19 @@ def _saved(mode: str, **how: object) -> bytes:
     return file.getvalue()
 
 
+def _renamed(image: bytes, names: bytes, others: bytes) -> bytes:
+    """The JPEG with other names of its components in frame and scan, three bytes and two bytes each."""
+    frame, scan = image.index(b"\xff\xc0") + 10, image.index(b"\xff\xda") + 5
+    renamed = bytearray(image)
+    assert renamed[frame : frame + 9 : 3] == renamed[scan : scan + 6 : 2] == names
+    renamed[frame : frame + 9 : 3] = renamed[scan : scan + 6 : 2] = others
+    return bytes(renamed)
+
+
 BASELINE, PROGRESSIVE, RESTARTS = (good_jpegs()[name] for name in ("baseline", "progressive", "restart markers"))
 SCANS = PROGRESSIVE.split(b"\xff\xda")
+RGB = _saved("RGB", keep_rgb=True)
+COARSE = Jpeg(8, 8, [(1, 1), (2, 1), (1, 1)])
 
 
 @pytest.mark.parametrize(
@@ -184,12 +215,14 @@ SCANS = PROGRESSIVE.split(b"\xff\xda")
         pytest.param(patched(BASELINE, 0xC4, 5, b"\x03"), id="a Huffman table with too many codes"),
         pytest.param(patched(BASELINE, 0xC0, 4, b"\x0c"), id="12 bits"),
         pytest.param(patched(BASELINE, 0xC0, 0, b"\xff\xc9"), id="arithmetic coding"),
-        pytest.param(patched(BASELINE, 0xC0, 11, b"\x11"), id="luma coarser than chroma"),
+        pytest.param(COARSE.write(COARSE.scan()), id="luma coarser than chroma"),
         pytest.param(patched(BASELINE, 0xC0, 10, b"RGB"[:1]), id="a scan of another component"),
         pytest.param(RESTARTS.replace(b"\xff\xd1", b"\xff\xd2", 1), id="restart markers out of order"),
         pytest.param(RESTARTS.replace(b"\xff\xd1", b"", 1), id="a restart marker is lost"),
         pytest.param(_saved("CMYK"), id="CMYK"),
-        pytest.param(_saved("RGB", keep_rgb=True), id="RGB"),
+        pytest.param(RGB, id="RGB"),
+        pytest.param(RGB.replace(b"Adobe", b"Other"), id="RGB by the names of its components"),
+        pytest.param(_renamed(RGB, b"RGB", b"\1\2\3"), id="RGB by Adobe's marker"),
         pytest.param(b"\xff\xda".join(SCANS[:2]) + b"\xff\xd9", id="progressive, DC alone"),
         pytest.param(b"\xff\xda".join(SCANS[:-1]) + b"\xff\xd9", id="progressive, the last scan is lost"),
         pytest.param(b"\xff\xda".join((*SCANS[:2], *SCANS[1:])), id="progressive, a scan twice"),
@@ -207,6 +240,48 @@ def test_a_dc_coefficient_out_of_range_is_never_wrapped(change: Callable[[np.nda
     written = Jpeg(16, 16, GREY, step=8)
     change(written.blocks[0])
     assert decode_dc(written.write(written.scan())) is None
+
+
+def test_a_dc_coefficient_of_13_bits_is_damage() -> None:
+    written = Jpeg(16, 8, GREY, step=1)
+    written.blocks[0][0, :, 0] = (1500, 2047)
+    _exact(written.write(written.scan()))
+    written.blocks[0][0, :, 0] = (1500, 2048)
+    assert decode_dc(written.write(written.scan())) is None
+
+
+@pytest.mark.parametrize("codes", [FLAT, DEEP], ids=["flat", "deep"])
+@pytest.mark.parametrize("last", [0xF0, 0xF1, 0xE1, 0x0A])
+def test_coefficients_behind_the_64th_are_damage(codes: tuple[Code, Code], last: int) -> None:
+    written = Jpeg(8, 8, GREY)
+    bits = Bits()
+    bits.symbol(0, codes[0])
+    for symbol in (0xF0, 0xF0, 0xF0, last):
+        bits.symbol(symbol, codes[1])
+        bits.put(0, symbol & 15)
+    if last == 0x0A:
+        bits.symbol(0, codes[1])
+    decoded = decode_dc(written.write(written.scan(codes=codes, data=bits.bytes())))
+    assert (decoded is None) == (last in {0xF0, 0xF1})
+
+
+def test_a_code_of_ones_alone_is_refused() -> None:
+    written = Jpeg(40, 40, GREY)
+    written.blocks[0][..., 0] = 0
+    _exact(written.write(written.scan(codes=(code([1, 2], range(2)), FLAT[1]))))
+    image = written.write(written.scan(codes=(code([1, 2, 2], range(3)), FLAT[1])))
+    assert decode_dc(image) is _libjpeg(image) is None
+
+
+def test_a_size_that_the_data_cannot_fill_takes_no_memory() -> None:
+    huge = sized(BASELINE, 65535, 65535)
+    decode_dc(BASELINE)
+    tracemalloc.start()
+    try:
+        assert decode_dc(huge) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_exif_orientation_is_ignored() -> None:

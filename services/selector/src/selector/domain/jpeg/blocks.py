@@ -26,7 +26,7 @@ _U = np.uint64  # numba makes a float of uint64 and int64 together, hence all th
 _COEFFICIENTS = _U(64)
 _BLOCK_ENDS = _U(END_OF_BLOCK)
 _LOOKUPS = 3
-"""In one word: a look ahead and two steps of at most MAX_STEP_BITS are 56 bits, and 57 of a word are valid."""
+"""In one word, of which 57 bits are valid: two steps of at most AC_BITS + MAX_AC_SIZE and an index are 56."""
 _DC_LIMIT = 2048
 """Twice the range of a DC coefficient of 8-bit samples; what is beyond is damage."""
 _DAMAGED = _U(0)
@@ -127,7 +127,7 @@ def _dc_difference(
     code_bits, size = entry >> _U(4), entry & _U(15)
     if entry == 0:
         found_bits, symbol = search_code(window, codes[pair, 0])
-        code_bits, size = _U(found_bits), _U(symbol)
+        code_bits, size = _U(found_bits), _U(min(symbol, np.int64(15)))
     magnitude = np.int64((window << code_bits) >> _U(1) >> (_U(63) - size))
     if magnitude < np.int64(_U(1) << size >> _U(1)):
         magnitude -= np.int64(_U(1) << size) - 1

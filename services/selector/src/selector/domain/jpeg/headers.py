@@ -181,8 +181,6 @@ class HeaderReader:
             components = tuple(identifiers.index(identifier) for identifier in body[1 : 1 + 2 * count : 2])
         except ValueError:
             raise Undecodable("a scan of an unknown component") from None
-        if sorted(set(components)) != sorted(components):
-            raise Undecodable("a scan with a component twice")
         tables = tuple(
             (self._huffman.get(ids >> 4, b""), self._huffman.get(16 | ids & 15, b""))
             for ids in body[2 : 2 + 2 * count : 2]

@@ -20,7 +20,6 @@ MAX_CODE_BITS = 16
 MAX_DC_SIZE = 11
 MAX_AC_SIZE = 10
 """Magnitude bits of 8-bit samples' coefficients (T.81 F.1.2)."""
-MAX_STEP_BITS = AC_BITS + MAX_AC_SIZE
 END_OF_BLOCK = 128
 NO_STEP = 255
 
@@ -128,7 +127,7 @@ def _fill_ac(codes: _Table, ac: _Table) -> None:
             step, size = ac_step(symbol)
             if code_bits == 0 or bits + code_bits > AC_BITS or step == 0:
                 break
-            if (positions + step) % END_OF_BLOCK >= 64 or bits + code_bits + size > MAX_STEP_BITS:
+            if (positions + step) % END_OF_BLOCK >= 64:
                 break
             bits += code_bits + size
             positions += step
