@@ -10,7 +10,6 @@ import xxhash
 from tests.support.pictures import picture
 
 from selector.domain import sampling
-from selector.domain.budget import Bucket, refill, spacing_ms
 from selector.domain.decide import ObservedFrame, decide
 from selector.domain.policy import PolicyBook, PolicyInForce
 from selector.domain.seen import WINDOW, SeenWindow
@@ -179,9 +178,10 @@ def test_state_written_change_by_change_is_the_state():
             log[record.key] = record
         state = after
     (again,) = restored(log.values())[0].values()
-    assert (again.frames, again.bucket, again.noise, again.last_kept_ms) == (
+    assert (again.frames, again.bucket, again.autopilot, again.noise, again.last_kept_ms) == (
         after.frames,
         after.bucket,
+        after.autopilot,
         after.noise,
         after.last_kept_ms,
     )
@@ -225,20 +225,6 @@ def test_one_of_five_blocks_is_test_and_cameras_of_a_group_agree():
     blocks = [sampling.block(KEY, "group/a", 20.0, i * 20_000) for i in range(500)]
     assert all(blocks[i : i + 5].count("test") == 1 for i in range(0, 500, 5))
     assert len({tuple(blocks[i : i + 5]) for i in range(0, 500, 5)}) == 5, "the place is drawn anew"
-
-
-@pytest.mark.parametrize(("tokens", "expected_ms"), [(10.0, 0.0), (5.0, 3000.0), (1.0, 5400.0), (0.0, 6000.0)])
-def test_spacing_grows_as_the_bucket_empties(tokens, expected_ms):
-    assert spacing_ms(Bucket(tokens, 0), per_hour=1200.0, burst=10.0) == pytest.approx(expected_ms)
-
-
-def test_the_bucket_starts_full_fills_and_never_counts_time_twice():
-    bucket = refill(Bucket(), per_hour=1200.0, burst=10.0, now_ms=1_000_000)
-    assert bucket == Bucket(10.0, 1_000_000)
-    spent = Bucket(2.0, 1_000_000)
-    assert refill(spent, per_hour=1200.0, burst=10.0, now_ms=1_003_000) == Bucket(3.0, 1_003_000)
-    assert refill(spent, per_hour=1200.0, burst=10.0, now_ms=999_000) == spent
-    assert refill(spent, per_hour=1200.0, burst=10.0, now_ms=100_000) == Bucket(2.0, 100_000)
 
 
 class TestPolicyBook:

@@ -160,6 +160,13 @@ class NoiseFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class Autopilot:
+    bar: float
+    level: float
+    unfollowed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CameraScalars:
     frames: int
     last_event_ms: int | None
@@ -169,6 +176,8 @@ class CameraScalars:
     ring_count: int
     seen_count: int
     noise: NoiseFloor
+    reserve: float = 0.0
+    autopilot: Autopilot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,33 @@
-"""The budget of kept frames: a token bucket over event time, and the spacing that makes it last."""
+"""The budget of kept frames: a token bucket over event time and its reserve, and the times it asks between kept frames.
+
+What an hour has earned goes into the bucket. What finds no room there, since little was new, goes into the reserve and
+comes back later: so the budget holds over a day, and not only over a busy hour (docs/budget.md).
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 SPACING = 2.0
+RESERVE_H = 12.0
+"""The reserve holds what this many hours earn: a night."""
+
+RETURN_H = 0.5
+"""The reserve comes back with this time constant, as far as the paces let it."""
+
+LEAST_PACE, MOST_PACE = 0.5, 4.0
+"""How fast the bucket fills, as factors of the policy's frames an hour."""
 
 
 class Bucket(NamedTuple):
-    """Tokens as they were at a moment; `at_ms` is None before the first frame, when the bucket is full."""
+    """Tokens and reserve in frames, as they were at a moment; `at_ms` is None before the first frame.
+
+    The first frame finds a full bucket, which is an advance: the reserve begins at minus `burst`.
+    """
 
     tokens: float = 0.0
     at_ms: int | None = None
+    reserve: float = 0.0
 
 
 def refill(bucket: Bucket, *, per_hour: float, burst: float, now_ms: int) -> Bucket:
@@ -21,20 +37,31 @@ def refill(bucket: Bucket, *, per_hour: float, burst: float, now_ms: int) -> Buc
     back than a bucket takes to fill is another clock or older footage, and counts on from there.
     """
     if bucket.at_ms is None:
-        return Bucket(burst, now_ms)
+        return Bucket(burst, now_ms, -burst)
     elapsed_ms = now_ms - bucket.at_ms
     if elapsed_ms < 0:
-        return Bucket(bucket.tokens, now_ms) if -elapsed_ms > burst * 3_600_000 / per_hour else bucket
-    return Bucket(min(burst, bucket.tokens + elapsed_ms * per_hour / 3_600_000), now_ms)
+        return bucket._replace(at_ms=now_ms) if -elapsed_ms > burst * 3_600_000 / per_hour else bucket
+    hours = elapsed_ms / 3_600_000
+    earned = per_hour * hours
+    returned = bucket.reserve * min(1.0, hours / RETURN_H)
+    returned = min(max(returned, (LEAST_PACE - 1.0) * earned), (MOST_PACE - 1.0) * earned)
+    added = min(earned + returned, burst - bucket.tokens)
+    return Bucket(bucket.tokens + added, now_ms, min(bucket.reserve + earned - added, RESERVE_H * per_hour))
+
+
+def pace(bucket: Bucket, *, per_hour: float) -> float:
+    """How fast the bucket fills, as a factor of `per_hour`: 1 without a reserve, 0.5 to 4."""
+    return min(max(1.0 + bucket.reserve / (RETURN_H * per_hour), LEAST_PACE), MOST_PACE)
 
 
 def spacing_ms(bucket: Bucket, *, per_hour: float, burst: float) -> float:
-    """Least time between two kept frames: none with a full bucket, one refill interval at half, two when empty.
+    """Least time between two frames of one event: none with a full bucket, one refill interval at half, two when empty.
 
     Without it the first second of an event empties the bucket and the next event is missed: 17-19 frames kept and up to
     two of 30 visits missed, against 12-14 and none (docs/measurements/near-duplicates.md).
     """
-    return SPACING * 3_600_000 / per_hour * (1 - bucket.tokens / burst)
+    interval_ms = 3_600_000 / (per_hour * pace(bucket, per_hour=per_hour))
+    return SPACING * interval_ms * (1 - bucket.tokens / burst)
 
 
 def heartbeat_interval_ms(*, per_hour: float, share: float) -> float:

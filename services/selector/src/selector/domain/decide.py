@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from selector.domain import sampling
-from selector.domain.budget import Bucket, heartbeat_interval_ms, refill, spacing_ms
+from selector.domain.autopilot import Admission, Autopilot, admit, follow
+from selector.domain.budget import Bucket, refill
 from selector.domain.noise import NearDuplicateThresholds, NoiseFloor, near_duplicate_thresholds, update_noise_floor
 from selector.domain.policy import PolicyInForce
 from selector.domain.ring import Match
@@ -50,7 +51,8 @@ class _Ruling:
     identical_to: str | None = None
     thresholds: NearDuplicateThresholds | None = None
     since_kept_ms: float | None = None
-    spacing_ms: float = 0.0
+    novelty: float | None = None
+    admission: Admission | None = None
 
     @property
     def kept(self) -> bool:
@@ -119,6 +121,7 @@ def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> t
         last_event_ms=event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms),
         last_kept_ms=event_ms if kept else state.last_kept_ms,
         bucket=bucket._replace(tokens=bucket.tokens - 1.0) if kept else bucket,
+        autopilot=_autopilot(state, ruling, bucket, budget, control=control),
         noise=_noise(state.noise, ruling),
         ring=state.ring.put(frame.frame_id, event_ms, frame.signature) if kept else state.ring,
         seen=seen,
@@ -154,19 +157,22 @@ def _compare(
 ) -> _Ruling:
     thresholds = near_duplicate_thresholds(state.noise)
     match = state.ring.nearest(signature, thresholds.cosine, thresholds.residual)
-    duplicate = (
-        match is not None and match.cosine <= thresholds.cosine and match.fit.block_residual <= thresholds.residual
-    )
-    least_ms = spacing_ms(bucket, per_hour=budget.kept_per_hour, burst=budget.burst)
     since_kept_ms = None if state.last_kept_ms is None else event_ms - state.last_kept_ms
-    funded = bucket.tokens >= 1.0 and (since_kept_ms is None or abs(since_kept_ms) >= least_ms)
-    if not duplicate:
-        reason = "novel" if funded else "over_budget"
-    else:
-        every_ms = heartbeat_interval_ms(per_hour=budget.kept_per_hour, share=budget.heartbeat_share)
-        due = since_kept_ms is not None and abs(since_kept_ms) >= every_ms
-        reason = "heartbeat" if due and funded else "near_duplicate"
-    return _Ruling(reason, match, None, thresholds, since_kept_ms, least_ms)
+    novelty = None
+    if match is not None:
+        novelty = max(match.cosine / thresholds.cosine, match.fit.block_residual / thresholds.residual)
+    admission = admit(state.autopilot, bucket, budget, novelty=novelty, since_kept_ms=since_kept_ms)
+    return _Ruling(admission.reason, match, None, thresholds, since_kept_ms, novelty, admission)
+
+
+def _autopilot(
+    state: CameraState, ruling: _Ruling, bucket: Bucket, budget: SelectionPolicy, *, control: bool
+) -> Autopilot:
+    """A control frame is outside the budget: nothing was admitted, whatever the rules said of it."""
+    before_ms, now_ms = state.bucket.at_ms, bucket.at_ms
+    elapsed_ms = 0 if before_ms is None or now_ms is None else max(0, now_ms - before_ms)
+    admission = None if control else ruling.admission
+    return follow(state.autopilot, budget, bucket, admission, novelty=ruling.novelty, elapsed_ms=elapsed_ms)
 
 
 def _noise(floor: NoiseFloor, ruling: _Ruling) -> NoiseFloor:
@@ -180,9 +186,12 @@ def _signals(signature: Signature, ruling: _Ruling, bucket: Bucket) -> dict[str,
         "mean_log_luma": signature.mean_log_luma,
         "saturated_share": signature.saturated_share,
         "tokens": bucket.tokens,
+        "reserve": bucket.reserve,
     }
     if ruling.since_kept_ms is not None:
         signals["since_kept_s"] = ruling.since_kept_ms / 1000
+    if ruling.novelty is not None:
+        signals["novelty"] = ruling.novelty
     if ruling.match is not None:
         fit = ruling.match.fit
         signals |= {
@@ -198,13 +207,14 @@ def _signals(signature: Signature, ruling: _Ruling, bucket: Bucket) -> dict[str,
 
 
 def _thresholds(ruling: _Ruling) -> dict[str, float]:
-    if ruling.thresholds is None:
+    if ruling.thresholds is None or ruling.admission is None:
         return {}
     return {
         "cosine": ruling.thresholds.cosine,
         "residual": ruling.thresholds.residual,
         "tokens": 1.0,
-        "spacing_s": ruling.spacing_ms / 1000,
+        "spacing_s": ruling.admission.spacing_ms / 1000,
+        "novelty": ruling.admission.least_novelty,
     }
 
 

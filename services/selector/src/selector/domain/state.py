@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from selector.domain.autopilot import Autopilot
 from selector.domain.budget import Bucket
 from selector.domain.noise import NoiseFloor
 from selector.domain.ring import Ring
@@ -23,6 +24,7 @@ class CameraState:
     last_event_ms: int | None = None
     last_kept_ms: int | None = None
     bucket: Bucket = field(default_factory=Bucket)
+    autopilot: Autopilot = field(default_factory=Autopilot)
     noise: NoiseFloor = field(default_factory=NoiseFloor)
     ring: Ring = field(default_factory=Ring)
     seen: SeenWindow = field(default_factory=SeenWindow)
@@ -50,6 +52,8 @@ def changes(before: CameraState | None, after: CameraState) -> Iterator[Selector
             ring_count=after.ring.count,
             seen_count=after.seen.count,
             noise=events.NoiseFloor((after.noise.residual, after.noise.cosine), after.noise.frames),
+            reserve=after.bucket.reserve,
+            autopilot=events.Autopilot(*after.autopilot),
         ),
     )
 
@@ -94,12 +98,14 @@ def _camera(
     if scalars is None:
         raise ValueError("it has no scalars")
     residual, cosine = scalars.noise.values
+    pilot = scalars.autopilot
     return CameraState(
         camera_id,
         frames=scalars.frames,
         last_event_ms=scalars.last_event_ms,
         last_kept_ms=scalars.last_kept_ms,
-        bucket=Bucket(scalars.tokens, scalars.tokens_at_ms),
+        bucket=Bucket(scalars.tokens, scalars.tokens_at_ms, scalars.reserve),
+        autopilot=Autopilot(pilot.bar, pilot.level, pilot.unfollowed) if pilot is not None else Autopilot(),
         noise=NoiseFloor(scalars.noise.count, residual, cosine),
         ring=Ring.restored(scalars.ring_count, rings.get(camera_id, {})),
         seen=SeenWindow.restored(scalars.seen_count, chunks.get(camera_id, {})),
