@@ -6,9 +6,9 @@ from dataclasses import replace
 from itertools import zip_longest
 
 import pytest
-from tests.support.settled import QUICK, settled
 from tests.support import bad_pictures as bad
 from tests.support.pictures import frame, stream
+from tests.support.settled import QUICK, settled
 from tests.support.world import World
 
 from selector.domain.image_header import Unreadable

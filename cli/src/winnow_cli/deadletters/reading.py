@@ -77,8 +77,8 @@ def sources(settings: KafkaSettings) -> dict[str, tuple[str, str]]:
             if own_topic != topic.name:
                 found[topic.name] = (own_topic, service)
     there = set(Topics(settings, client_id="dlq").names())
-    for topic in sorted(there):
-        letters = settings.names.dead_letters(topic, INGEST)
+    for name in sorted(there):
+        letters = settings.names.dead_letters(name, INGEST)
         if letters in there and letters not in found:
-            found[letters] = (topic, INGEST)
+            found[letters] = (name, INGEST)
     return found
