@@ -17,8 +17,8 @@ SAMPLING_KEY = b"winnow select, the published key"
 """So that a run can be repeated by anyone. An installation draws its own and keeps it to itself."""
 
 
-def policy_book(path: Path | None) -> PolicyBook:
-    """A book of one policy for all cameras: the first of an installation, with the file's fields where there is one.
+def policy_book(path: Path | None, first: tuple[float, float] = FIRST_POLICY) -> PolicyBook:
+    """A book of one policy for all cameras: `first` (kept_per_hour, burst), with the file's fields where there is one.
 
     Raises `Refused` naming every field that cannot be.
     """
@@ -27,7 +27,7 @@ def policy_book(path: Path | None) -> PolicyBook:
     wrong = problems(values)
     if wrong:
         raise Refused(f"{path}: {'; '.join(wrong)}")
-    policy = replace(SelectionPolicy(*FIRST_POLICY, changed_at=EPOCH, sampling_key=key), **values)
+    policy = replace(SelectionPolicy(*first, changed_at=EPOCH, sampling_key=key), **values)
     try:
         check(policy, is_default=True)
     except Refused as error:
