@@ -192,8 +192,8 @@ class World:
         admin = AdminClient(config.admin(self.kafka))
         with contextlib.suppress(KafkaException):
             own = [topic for topic in admin.list_topics(timeout=10).topics if topic.startswith(f"{self.namespace}.")]
-            if own:
-                admin.delete_topics(own)
+            for done in (admin.delete_topics(own, request_timeout=10) if own else {}).values():
+                done.result()  # a client that goes while it is asked takes the process with it
 
     @property
     def database(self) -> DatabaseSettings:
