@@ -29,8 +29,8 @@ def code(lengths: Sequence[int], symbols: Sequence[int]) -> Code:
 
 
 FLAT = (code([4] * 12, _DC_SYMBOLS), code([8] * 162, _AC_SYMBOLS))
-DEEP = (code(range(2, 14), _DC_SYMBOLS), code([*range(1, 8), *[16] * 155], _AC_SYMBOLS))
-"""Codes of up to 16 bits, longer than any table's index."""
+DEEP = (code(range(1, 13), _DC_SYMBOLS), code([*range(1, 8), *[16] * 155], _AC_SYMBOLS))
+"""Codes as long as they may be: 12 bits for DC, 16 for AC."""
 
 
 @dataclass

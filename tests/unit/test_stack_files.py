@@ -11,7 +11,7 @@ import pytest
 
 from winnow_cli.stack import Home, ProcessSpec, Ready, UnusableMachine
 from winnow_cli.stack.artifacts import read_lock
-from winnow_cli.stack.environment import cpu_features
+from winnow_cli.stack.environment import compiled_code, cpu_features
 from winnow_cli.stack.home import FIRST_PORT, LAST_PORT, PORTS, write_private
 from winnow_cli.stack.servers.java import class_path
 
@@ -87,3 +87,14 @@ def test_the_compile_target_is_the_stated_list_or_none(
 def test_a_folder_that_java_cannot_use_is_refused_with_what_to_do() -> None:
     with pytest.raises(UnusableMachine, match="colon"):
         class_path([Path("/a:b/c.jar")])
+
+
+def test_each_state_of_the_sources_has_compiled_code_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    calls, called = tmp_path / "calls.py", tmp_path / "deep" / "called.py"
+    calls.write_text("a")
+    called.write_text("b")
+    before = compiled_code(tmp_path, tmp_path)
+    assert compiled_code(tmp_path, tmp_path) == before
+    called.write_text("c")
+    assert compiled_code(tmp_path, tmp_path) != before

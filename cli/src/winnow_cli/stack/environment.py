@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+from importlib.util import find_spec
 from pathlib import Path
 
 from winnow_cli.stack.home import RunFolder
@@ -34,11 +36,29 @@ def service_environment(run: RunFolder, ports: dict[str, int], cache: Path) -> d
         "WINNOW_POSTGRES_USER": postgres.USER,
         "WINNOW_POSTGRES_DATABASE": postgres.DATABASE,
         "WINNOW_SECRETS_DIR": str(run.secrets),
-        "NUMBA_CACHE_DIR": str(cache / "numba"),
+        "NUMBA_CACHE_DIR": str(compiled_code(cache, _selector_sources())),
         "NUMBA_CPU_NAME": "generic",
         "NUMBA_CPU_FEATURES": cpu_features(),
         "OPENCV_IO_MAX_IMAGE_PIXELS": "200000000",
     }
+
+
+def compiled_code(cache: Path, sources: Path) -> Path:
+    """The folder for what numba compiles of these sources.
+
+    One for each state of them: numba looks for changes in a function's own file only, and would go on with what it
+    compiled of functions that this one calls in others.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sorted(sources.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return cache / "numba" / digest.hexdigest()
+
+
+def _selector_sources() -> Path:
+    spec = find_spec("selector")
+    assert spec is not None and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
 
 
 def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

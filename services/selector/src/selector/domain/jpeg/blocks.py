@@ -13,7 +13,6 @@ from selector.domain.jpeg.huffman import (
     AC_BITS,
     DC_BITS,
     END_OF_BLOCK,
-    MAX_DC_SIZE,
     HuffmanTables,
     ac_step,
     search_code,
@@ -30,6 +29,9 @@ _LOOKUPS = 3
 _DC_LIMIT = 2048
 """Twice the range of a DC coefficient of 8-bit samples; what is beyond is damage."""
 _DAMAGED = _U(0)
+
+# What is called for each block has one way out: else numba counts references to its arrays there, atomically, and
+# threads that share tables wait for each other.
 
 
 class ScanPlan(NamedTuple):
@@ -66,7 +68,7 @@ def decode_blocks(entropy: EntropyData, plan: ScanPlan, tables: HuffmanTables, b
     """
     data, ends, _ = entropy
     rows, columns, interval, units, high, low = plan
-    dc_table, ac_table, codes = tables
+    dc_table, ac_table, ac_codes = tables
     dc, ac_bits, last_index = blocks
     predictions = np.zeros(units.shape[0], np.int64)
     bit = end = _U(0)
@@ -90,14 +92,14 @@ def decode_blocks(entropy: EntropyData, plan: ScanPlan, tables: HuffmanTables, b
                     dc[block] |= np.int64(_next_bits(data, bit) >> _U(63)) << low
                     bit += _U(1)
                     continue
-                difference, bit = _dc_difference(data, bit, dc_table, codes, pair)
+                difference, bit = _dc_difference(data, bit, dc_table, pair)
                 predictions[component] += difference
                 value = predictions[component] << low
                 if bit == _DAMAGED or value < -_DC_LIMIT or value >= _DC_LIMIT:
                     return False
                 dc[block] = value
                 if ac_bits.size > 0:
-                    behind, behind_last = _skip_ac(data, bit, ac_table, codes, pair)
+                    behind, behind_last = _skip_ac(data, bit, ac_table, ac_codes, pair)
                     if behind == _DAMAGED:
                         return False
                     ac_bits[block] = behind - bit
@@ -118,27 +120,24 @@ def _next_bits(data: _Bytes, bit: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _dc_difference(
-    data: _Bytes, bit: np.uint64, dc_table: _Tables, codes: _Tables, pair: int
-) -> tuple[np.int64, np.uint64]:
+def _dc_difference(data: _Bytes, bit: np.uint64, dc_table: _Tables, pair: int) -> tuple[np.int64, np.uint64]:
     """The difference to the DC coefficient before, and the position behind it, _DAMAGED for none (T.81 F.2.2.1)."""
     window = _next_bits(data, bit)
     entry = _U(dc_table[pair, window >> _U(64 - DC_BITS)])
     code_bits, size = entry >> _U(4), entry & _U(15)
-    if entry == 0:
-        found_bits, symbol = search_code(window, codes[pair, 0])
-        code_bits, size = _U(found_bits), _U(min(symbol, np.int64(15)))
     magnitude = np.int64((window << code_bits) >> _U(1) >> (_U(63) - size))
     if magnitude < np.int64(_U(1) << size >> _U(1)):
         magnitude -= np.int64(_U(1) << size) - 1
     behind = bit + code_bits + size
-    if code_bits == 0 or size > MAX_DC_SIZE:
+    if entry == 0:
         behind = _DAMAGED
     return magnitude, behind
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _skip_ac(data: _Bytes, bit: np.uint64, ac_table: _Tables, codes: _Tables, pair: int) -> tuple[np.uint64, np.uint64]:
+def _skip_ac(
+    data: _Bytes, bit: np.uint64, ac_table: _Tables, ac_codes: _Tables, pair: int
+) -> tuple[np.uint64, np.uint64]:
     """The position behind a block's AC coefficients, and the zig-zag index behind the last one that is coded."""
     k = _U(1)
     while k < _COEFFICIENTS:
@@ -155,7 +154,7 @@ def _skip_ac(data: _Bytes, bit: np.uint64, ac_table: _Tables, codes: _Tables, pa
             # The step goes beyond the block's end or is none: back, and one symbol alone.
             bit -= entry & _U(31)
             k -= entry >> _U(5)
-            code_bits, symbol = search_code(_next_bits(data, bit), codes[pair, 1])
+            code_bits, symbol = search_code(_next_bits(data, bit), ac_codes[pair])
             step, size = ac_step(symbol)
             bit += _U(code_bits + size)
             k += _U(step)

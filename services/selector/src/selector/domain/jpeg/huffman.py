@@ -13,9 +13,10 @@ from selector.domain.jpeg.headers import Undecodable
 
 _Table: TypeAlias = npt.NDArray[np.uint16]
 
-DC_BITS = 10
+DC_BITS = 12
+"""Twelve sizes and the reserved code of ones need no more; a file with longer codes is left to another decoder."""
 AC_BITS = 12
-"""Two pairs of tables take less than half of a first-level cache; longer codes are rare and searched."""
+"""Longer codes are rare and searched."""
 MAX_CODE_BITS = 16
 MAX_DC_SIZE = 11
 MAX_AC_SIZE = 10
@@ -25,25 +26,23 @@ NO_STEP = 255
 
 _CACHED_SCANS = 64
 _CODES = 256
-_NO_CODES = bytes(MAX_CODE_BITS)
 
 
 class HuffmanTables(NamedTuple):
     """Tables of several (DC, AC) pairs of codes, along the first axis; read-only.
 
-    `dc` is uint16 (pairs, 2**DC_BITS), by the next bits of the data: `code bits << 4 | magnitude bits`, 0 where
-    the code is longer or none.
+    `dc` is uint16 (pairs, 2**DC_BITS), by the next bits of the data: `code bits << 4 | magnitude bits`, 0 for none.
 
     `ac` is uint16 (pairs, 2**AC_BITS): as many whole symbols as can be told from these bits, together
     `zig-zag positions << 5 | bits`. Their magnitude bits count, known or not. END_OF_BLOCK is added to the
     positions where the last symbol ends the block. NO_STEP positions in 0 bits: the code is longer or none.
 
-    `codes` is uint16 (pairs, 2, 3, 256), for DC and AC each: what `search_code` needs.
+    `ac_codes` is uint16 (pairs, 3, 256): what `search_code` needs for those.
     """
 
     dc: _Table
     ac: _Table
-    codes: _Table
+    ac_codes: _Table
 
 
 @lru_cache(_CACHED_SCANS)
@@ -51,21 +50,19 @@ def huffman_tables(pairs: tuple[tuple[bytes, bytes], ...]) -> HuffmanTables:
     """Tables for pairs of (DC, AC) codes as a file writes them: 16 counts, then the symbols; empty for none.
 
     Raises `Undecodable` where the counts are no prefix code. A camera keeps its codes, so that they are made
-    once; the cache holds at most 3 MB.
+    once; the cache holds at most 4 MB.
     """
     tables = HuffmanTables(
         np.zeros((len(pairs), 1 << DC_BITS), np.uint16),
         np.zeros((len(pairs), 1 << AC_BITS), np.uint16),
-        np.zeros((len(pairs), 2, 3, _CODES), np.uint16),
+        np.zeros((len(pairs), 3, _CODES), np.uint16),
     )
-    for pair, written in enumerate(pairs):
-        for codes, table in zip(tables.codes[pair], written, strict=True):
-            if len(table) > MAX_CODE_BITS + _CODES or not _index_codes(
-                np.frombuffer(table or _NO_CODES, np.uint8), codes
-            ):
-                raise Undecodable("a Huffman table with more codes than there are")
-        _fill_dc(tables.codes[pair, 0], tables.dc[pair])
-        _fill_ac(tables.codes[pair, 1], tables.ac[pair])
+    for pair, (dc, ac) in enumerate(pairs):
+        _index_codes(ac, tables.ac_codes[pair])
+        _fill_ac(tables.ac_codes[pair], tables.ac[pair])
+        dc_codes = np.zeros((3, _CODES), np.uint16)
+        _index_codes(dc, dc_codes)
+        _fill_dc(dc_codes, tables.dc[pair])
     for array in tables:
         array.flags.writeable = False
     return tables
@@ -77,8 +74,6 @@ def search_code(window: np.uint64, codes: _Table) -> tuple[np.int64, np.int64]:
 
     `codes[0]` has for each length a limit above its codes, left-aligned in 16 bits; `codes[1]` what to add to
     a code of that length, modulo 2**16, for its place among the symbols `codes[2]`.
-
-    One way out of it, as of all that is called for each block: numba then counts no references.
     """
     left_aligned = np.int64(window >> np.uint64(64 - MAX_CODE_BITS))
     bits = np.int64(1)
@@ -91,22 +86,21 @@ def search_code(window: np.uint64, codes: _Table) -> tuple[np.int64, np.int64]:
     return bits, symbol
 
 
-@njit(nogil=True, cache=True)
-def _index_codes(table: npt.NDArray[np.uint8], codes: _Table) -> bool:
-    """Fills what `search_code` needs from 16 counts and the symbols; False where the counts are no prefix code."""
-    code = place = np.int64(0)
-    for bits in range(1, MAX_CODE_BITS + 1):
-        count = np.int64(table[bits - 1])
+def _index_codes(written: bytes, codes: _Table) -> None:
+    """Fills what `search_code` needs. Raises `Undecodable` where the counts are no prefix code."""
+    counts, symbols = written[:MAX_CODE_BITS], written[MAX_CODE_BITS:]
+    if len(symbols) > _CODES:
+        raise Undecodable("a Huffman table with more codes than symbols")
+    code = place = 0
+    for bits, count in enumerate(counts, start=1):
         codes[1, bits] = (place - code) & 0xFFFF
         code += count
         place += count
         if code >= 1 << bits:  # all ones is no code
-            return False
+            raise Undecodable("a Huffman table with more codes than there are")
         codes[0, bits] = code << (MAX_CODE_BITS - bits)
         code <<= 1
-    for i in range(place):
-        codes[2, i] = table[MAX_CODE_BITS + i]
-    return True
+    codes[2, : len(symbols)] = np.frombuffer(symbols, np.uint8)
 
 
 @njit(nogil=True, cache=True)
