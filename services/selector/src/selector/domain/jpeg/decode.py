@@ -43,9 +43,8 @@ def decode_dc(image: bytes) -> DcImage | None:
 
     Decodes Huffman-coded baseline, extended and progressive JPEGs of 8 bits, grey or YCbCr with luma sampled
     most finely. None for anything else and for any defect that shows: nothing is guessed. AC scans of a
-    progressive JPEG are not looked at. Takes memory for
-    the blocks that the header claims, up to 80 bytes for each of the image's: limit its pixels before. Releases
-    the GIL where time is spent.
+    progressive JPEG are not looked at. Takes memory for the blocks that the header claims, up to 80 bytes for each
+    byte of the image: limit its pixels before. Releases the GIL where time is spent.
     """
     try:
         return _decode(image)
