@@ -128,6 +128,19 @@ def test_a_stale_run_file_a_leftover_process_and_a_taken_port_are_named(tmp_path
     assert doctor(tmp_path)[1]["processes"]["state"] == OK
 
 
+def test_a_program_that_lies_in_the_home_and_serves_nothing_there_is_not_left_over(tmp_path):
+    """Doctor's own `java -version` runs beside the check."""
+    java = tmp_path / "java"
+    java.symlink_to("/bin/sh")
+    process = subprocess.Popen([java, "-c", "sleep 60; :"], cwd="/", start_new_session=True)
+    try:
+        _, found = doctor(tmp_path)
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+    assert found["processes"]["state"] == OK, found["processes"]
+
+
 def test_a_broken_run_file_is_named(tmp_path):
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "run.json").write_text("{")

@@ -114,8 +114,9 @@ def _ours(home: Home) -> Iterator[psutil.Process]:
         command: list[str] = process.info["cmdline"] or []
         if process.info["name"] not in PROGRAMS and not any(word in PROGRAMS for word in command[1:3]):
             continue
-        # Servers name the home in their command; services run in it. One started by hand elsewhere is none of it.
-        if any(_within(home.path, word) for word in command) or _runs_in(process, home.path):
+        # Servers name the home in their arguments; services run in it. One started by hand elsewhere is none of it, nor
+        # is doctor's own `java -version`, whose program alone lies in the home.
+        if any(_within(home.path, word) for word in command[1:]) or _runs_in(process, home.path):
             yield process
 
 

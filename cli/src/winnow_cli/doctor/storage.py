@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 import ledger.app
 import store.app
@@ -102,9 +104,6 @@ async def _revision(connection: asyncpg.Connection, table: str) -> str | None:
 
 
 def _head(scripts: Path) -> str | None:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     return ScriptDirectory.from_config(config).get_current_head()
