@@ -12,7 +12,7 @@ REASONS = {
     "control": "Drawn by chance, whatever it shows: the unbiased sample, outside the budget.",
     "near_duplicate": "A kept frame shows the same, once light, noise and small movements are allowed for.",
     "identical_bytes": "Exactly these bytes came before.",
-    "over_budget": "New, but the budget is used up, or the frame kept before is too close in time.",
+    "over_budget": "New, but the budget is used up or kept for what is newer.",
     "undecodable": "Not a picture that can be decoded.",
     "redelivered": "The same frame a second time.",
 }
@@ -21,6 +21,10 @@ REASONS = {
 SIGNALS = {
     "residual": ("residual", "largest local difference from the nearest kept frame, in grey levels"),
     "cosine": ("cosine", "cosine distance of the coarse shapes to the nearest kept frame, 0 to 2"),
+    "novelty": (
+        "novelty",
+        "the larger of both, each by its limit; above the budget's own threshold a new frame need not wait",
+    ),
     "tokens": ("tokens", "what is left of the budget, in frames; the rules keep one only with 1 or more"),
     "since_kept_s": (
         "since kept",
@@ -30,8 +34,8 @@ SIGNALS = {
 """Name of a signal -> short label, and what it is."""
 
 DISTANCES = ("residual", "cosine")
-BUDGET = ("tokens", "since_kept_s")
-"""Signals that must reach their threshold, where distances must not exceed it."""
+BUDGET = ("novelty", "tokens", "since_kept_s")
+"""Signals of which more is better for a frame: of a rejected one, those are shown that fell short."""
 
 THRESHOLD_OF = {"since_kept_s": "spacing_s"}
 """Where a signal's threshold has another name than the signal."""
