@@ -34,13 +34,13 @@ def policy(**fields: float) -> SelectionPolicy:
 # --- the bucket and its reserve ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("tokens", "expected_ms"), [(10.0, 0.0), (5.0, 3000.0), (1.0, 5400.0), (0.0, 6000.0)])
+@pytest.mark.parametrize(("tokens", "expected_ms"), [(10.0, 0.0), (7.5, 3000.0), (5.0, 60_000.0), (0.0, 120_000.0)])
 def test_spacing_grows_as_the_bucket_empties(tokens: float, expected_ms: float) -> None:
     assert spacing_ms(Bucket(tokens, 0), per_hour=1200.0, burst=10.0) == pytest.approx(expected_ms)
 
 
 def test_the_bucket_starts_full_by_an_advance_fills_and_never_counts_time_twice() -> None:
-    assert refill(Bucket(), per_hour=1200.0, burst=10.0, now_ms=1_000_000) == Bucket(10.0, 1_000_000, -10.0)
+    assert refill(Bucket(), per_hour=1200.0, burst=10.0, now_ms=1_000_000) == Bucket(10.0, 1_000_000, -5.0)
     spent = Bucket(2.0, 1_000_000)
     assert refill(spent, per_hour=1200.0, burst=10.0, now_ms=1_003_000) == Bucket(3.0, 1_003_000)
     assert refill(spent, per_hour=1200.0, burst=10.0, now_ms=999_000) == spent
@@ -109,8 +109,8 @@ FULL, HALF, EMPTY = Bucket(12.0, 0), Bucket(6.0, 0), Bucket(0.5, 0)
         (Autopilot(bar=5.0), FULL, 1.01, 1.0, "novel"),  # a full bucket asks only that it is new
         (Autopilot(bar=5.0), HALF, 2.9, 1.0, "over_budget"),
         (Autopilot(bar=5.0), HALF, 3.1, 1.0, "novel"),
-        (Autopilot(bar=5.0), HALF, 2.9, 300.0, "novel"),  # not by itself, but spaced
-        (Autopilot(level=20.0), HALF, 19.0, 299.0, "over_budget"),
+        (Autopilot(bar=5.0), Bucket(9.0, 0), 1.9, 300.0, "novel"),  # not by itself, but spaced
+        (Autopilot(level=20.0), Bucket(9.0, 0), 19.0, 299.0, "over_budget"),
         (Autopilot(level=20.0), HALF, 21.0, 1.0, "novel"),
         (Autopilot(level=20.0, unfollowed=True), Bucket(7.0, 0), 2.0, FOLLOW_MS / 1000, "novel"),
         (Autopilot(level=20.0, unfollowed=True), Bucket(7.0, 0), 2.0, FOLLOW_MS / 1000 - 0.1, "over_budget"),

@@ -1,9 +1,9 @@
 """The autopilot: which new frames the budget is spent on.
 
 Novelty is the factor by which a frame is over the near-duplicate thresholds: up to 1 it is a near-duplicate. A new
-frame *arrives*, and may be kept for that alone, where its novelty is above two moving thresholds: the `bar`, which
-follows how many arrivals the budget has room for, and the `level` of what the event under way has shown already. Any
-other new frame is a further one of its event and waits for the budget's spacing. Described in docs/budget.md.
+frame *arrives*, and may be kept for that alone, where its novelty is above the product of two moving factors: the
+`bar`, which follows how many arrivals the budget has room for, and the `level` of what the event under way has shown
+already. Any other new frame is a further one of its event and waits for the budget's spacing. See docs/budget.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FOLLOW_MS = 2000
 
 
 class Autopilot(NamedTuple):
-    """Both thresholds as novelty, 1 (the near-duplicate thresholds) and up.
+    """Both factors, 1 (the near-duplicate thresholds) and up.
 
     `unfollowed`: nothing was kept since the last arrival.
     """
@@ -68,7 +68,7 @@ def admit(
     A full bucket asks an arrival only to be no near-duplicate, an empty one that it is above the whole bar.
     """
     fill = bucket.tokens / policy.burst
-    least_novelty = max(autopilot.level, 1.0 + (autopilot.bar - 1.0) * (1.0 - fill))
+    least_novelty = autopilot.level * (1.0 + (autopilot.bar - 1.0) * (1.0 - fill))
     least_ms = spacing_ms(bucket, per_hour=policy.kept_per_hour, burst=policy.burst)
     if autopilot.unfollowed and fill > 0.5:
         least_ms = min(least_ms, FOLLOW_MS)
@@ -92,7 +92,7 @@ def follow(
     novelty: float | None,
     elapsed_ms: int,
 ) -> Autopilot:
-    """The thresholds after one more frame; `admission` is None where it was not for the budget to decide.
+    """The factors after one more frame; `admission` is None where it was not for the budget to decide.
 
     The bar approximates the quantile of arriving novelty that leaves as many arrivals as the budget has room for
     (Robbins and Monro, 1951); by factors, so that only sums, products and quotients of IEEE doubles are in it: the same
