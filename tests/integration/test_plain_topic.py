@@ -28,6 +28,7 @@ from winnow.kafka import config, deadletter
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
 from winnow_cli.deadletters.asked import chosen
+from winnow_cli.deadletters.describe import Describer
 from winnow_cli.deadletters.reading import DeadLetters
 
 pytestmark = pytest.mark.stack
@@ -126,6 +127,9 @@ def test_records_of_several_cameras_become_frames_and_what_names_none_a_dead_let
         chosen(world.kafka, place=None, topic=topic, service=None, error=None, since=None, until=None)
     )
     assert [(letter.own_topic, letter.service) for letter in shown] == [(topic, "ingest")] * 2
+    described = [Describer(world.kafka).describe(*one) for one in DeadLetters(world.kafka).records(shown)]
+    assert [one["undecodable"] for one in described] == ["not a record of the contract"] * 2
+    assert sorted(one["size_bytes"] for one in described) == sorted([len(picture(4)), len(picture(5))])
 
 
 def test_killed_in_the_middle_each_record_is_one_frame_however_often_it_is_sent(world: World, topic: str) -> None:

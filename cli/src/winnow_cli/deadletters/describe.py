@@ -42,8 +42,11 @@ class Describer:
 
     def _decoded(self, topic: str, record: Record) -> tuple[str | None, str]:
         """The value as its own topic's record, long bytes as their number; or why there is none."""
+        kind = self._kinds.get(topic)
+        if kind is None:
+            return None, "not a record of the contract"
         try:
-            event: object = self._codec.decode(getattr(events, self._kinds[topic]), record.value)
+            event: object = self._codec.decode(getattr(events, kind), record.value)
         except PoisonRecord as error:
             return None, str(error)
         return json.dumps(_shortened(to_record(event)), default=str), ""
