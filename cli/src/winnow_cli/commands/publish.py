@@ -141,7 +141,7 @@ def source_of(camera: str, text: str, start: str | None, interval_s: float, *, l
     try:
         return Source(
             camera=camera,
-            source=text if NO_PATH.match(text) else str(Path(text).expanduser()),
+            source=text if not text or NO_PATH.match(text) else str(Path(text).expanduser()),
             pace="live" if live else "fast",
             start=None if start is None else datetime.fromisoformat(start),
             interval_s=interval_s,

@@ -44,6 +44,13 @@ class Source(BaseModel):
     fps: float | None = Field(default=None, gt=0, description="Of a live camera, at most so many frames a second.")
     timeout_s: float = Field(default=10.0, gt=0, description="A live camera without frames for so long is reconnected.")
 
+    @field_validator("source")
+    @classmethod
+    def _source(cls, source: str) -> str:
+        if source == TOPIC:
+            raise PydanticCustomError("topic", "topic: names no topic")
+        return source
+
     @field_validator("camera")
     @classmethod
     def _camera(cls, camera: str, info: ValidationInfo) -> str:
