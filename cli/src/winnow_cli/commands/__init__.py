@@ -15,6 +15,7 @@ from winnow_cli.commands import (
     policy,
     publish,
     select,
+    simulate,
     stack,
     test,
     topics,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor.doctor)
     app.command()(publish.publish)
     app.command()(select.select)
+    app.command()(simulate.simulate)
     app.command(context_settings=test.PASSED_ON)(test.test)
     app.command()(balance.balance)
     app.command()(trace.trace)
