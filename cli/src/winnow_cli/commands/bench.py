@@ -50,7 +50,7 @@ def ingest(
 ) -> None:
     """Frames a second through folder, uploads and plain topic, beside a bare producer; a live camera's memory.
 
-    Starts servers of its own. Takes about two minutes.
+    Starts servers of its own. Takes about three minutes.
 
     Example: winnow bench ingest --video yard.mp4 --json
     """
@@ -81,15 +81,14 @@ def _show_ingest(runs: list[dict[str, Any]], camera: dict[str, float]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="frames into the broker; ratio to the bare producer, round by round: median, range")
-    for column in ("size", "KB a frame", "way in", "frames/s", "MB/s", "ratio", "range", "CPU s/1000", "client's"):
-        table.add_column(column, justify="left" if column == "way in" else "right")
+    console = Console(stderr=True, highlight=False)
     for run in runs:
+        table = Table(title=f"{run['width']}x{run['height']}, {run['bytes_per_frame'] / 1000:.0f} KB a frame")
+        table.add_column("way in")
+        for column in ("frames/s", "MB/s", "to bare", "range", "CPU ms", "client's"):
+            table.add_column(column, justify="right")
         for name, door in run["doors"].items():
-            first = name == "bare"
             table.add_row(
-                f"{run['width']}x{run['height']}" if first else "",
-                f"{run['bytes_per_frame'] / 1000:.0f}" if first else "",
                 name,
                 f"{door['frames_per_s']:.0f}",
                 f"{door['mb_per_s']:.0f}",
@@ -98,8 +97,7 @@ def _show_ingest(runs: list[dict[str, Any]], camera: dict[str, float]) -> None:
                 f"{door['cpu_s_per_1000']:.2f}",
                 f"{door['client_cpu_s_per_1000']:.2f}" if "client_cpu_s_per_1000" in door else "",
             )
-    console = Console(stderr=True, highlight=False)
-    console.print(table)
+        console.print(table)
     console.print(
         f"a live camera of 1920x1080 over MJPEG: {camera['total_mb']:.0f} MB "
         f"(ingest {camera['rss_mb']:.0f}, its child {camera['child_rss_mb']:.0f})"
