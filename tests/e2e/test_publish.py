@@ -83,8 +83,8 @@ def test_real_footage_published_twice_is_kept_once(running: World, footage: Path
 
 
 def test_the_pictures_of_a_folder_are_stored_byte_for_byte(running: World, tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
+    folder = tmp_path / "pictures [" / "red]"  # to rich a closing tag that nothing opened
+    folder.mkdir(parents=True)
     for number in range(12):
         path = folder / f"{number}.jpg"
         path.write_bytes(picture(number, objects=number // 3 % 4))

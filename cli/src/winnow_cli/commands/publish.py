@@ -84,7 +84,7 @@ def publish(
         signal.signal(number, lambda *_: stop.set())
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     log_to(console)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     results: list[Played] = []
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for entry in entries:
@@ -97,7 +97,7 @@ def publish(
 
             results += Ingest([entry], settings).run(stop, show)
     for played in results:
-        console.print(_told(played), style="" if played.whole else "red")
+        console.print(_told(played), style="" if played.whole else "red", markup=False)
     if as_json:
         totals = {name: sum(getattr(p, name) for p in results) for name in COUNTS}
         errors = [p.error for p in results if p.error]

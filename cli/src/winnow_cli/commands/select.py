@@ -91,7 +91,11 @@ def _judge(
     from winnow.errors import WinnowError
 
     refused_before, frames_before = summary.refused, summary.frames
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} frames"))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.completed:,.0f} frames"),
+    )
     with (
         Progress(*columns, TimeElapsedColumn(), console=told, transient=True, disable=not told.is_terminal) as progress,
         closing(selector.run(source)) as found,  # type: ignore[type-var]
