@@ -176,6 +176,7 @@ def test_a_watch_sees_what_comes_from_now_on_as_the_camera_is_set_up(world: Worl
     assert quiet.exit_code == 1
     assert "got no record" in quiet.stderr
     assert "--from-beginning" in quiet.stderr
+    assert json.loads(check(world, "--seconds", "0.3", "--json").stdout)["holds"] is False
 
     done = threading.Event()
 

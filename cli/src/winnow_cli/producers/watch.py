@@ -32,9 +32,9 @@ class WatchReport:
 
     @property
     def holds(self) -> bool:
-        """Whether no finding is an error."""
+        """Whether something came, and no finding is an error."""
         levels = [finding.level for finding in self.findings] + [camera.level for camera in self.cameras]
-        return Level.ERROR not in levels
+        return self.records > 0 and Level.ERROR not in levels
 
     def to_json(self) -> dict[str, Any]:
         return {"holds": self.holds, **asdict(self)}
