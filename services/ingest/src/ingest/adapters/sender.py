@@ -104,9 +104,10 @@ class Sender:
             try:
                 return self._records.of(frame)
             except DependencyDown as error:
-                metrics.dependency_down.labels(str(error).split(":", 1)[0]).inc()
+                server = str(error).split(":", 1)[0]
+                metrics.dependency_down.labels(server).inc()
                 log.warning(
-                    "waiting; nothing is lost",
+                    f"waiting for the {server}; nothing is lost",
                     camera=self._camera, frame=frame.sequence, reason=str(error), retry_in_s=wait_s,
                 )  # fmt: skip
                 self.pause(time.monotonic() + wait_s)
