@@ -183,6 +183,7 @@ REFUSED = {
     "giant": (giant_png(), "image/png", "", 422, "too_many_pixels"),
     "sequence": (picture(4), "image/jpeg", "?sequence=9223372036854775808", 422, "parameter"),
     "time": (picture(4), "image/jpeg", "?captured_at=yesterday", 422, "parameter"),
+    "misspelt": (picture(4), "image/jpeg", "?captured=2026-05-01T08:00:00Z", 422, "parameter"),
     "time's edge": (picture(4), "image/jpeg", "?captured_at=0001-01-01T00:00:00%2B14:00", 422, "parameter"),
     "frame id": (picture(4), "image/jpeg", "?frame_id=%00", 422, "parameter"),
     "id of many": (form(("a.jpg", picture(4))), "multipart/form-data; boundary=cut", "?frame_id=a", 422, "parameter"),

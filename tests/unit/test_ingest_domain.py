@@ -135,6 +135,7 @@ def test_a_scene_with_wrong_parameters_is_refused(source: str) -> None:
         ({"source": "in"}, "the camera id is empty"),
         ({"source": ""}, "at least 1 character"),
         ({"source": "topic:"}, "names no topic"),
+        ({"source": "ftp://host/x", "camera": "c1"}, "no such kind of source; there are rtsp://"),
         ({"source": "topic:plain", "camera": "c1"}, "the key of each record is its camera's id"),
         ({"source": "in", "camera": "c1", "watch": True, "start": NOW}, "has its own times"),
         ({"source": "in", "camera": "c1", "watch": True, "pace": "live"}, "has its own times"),

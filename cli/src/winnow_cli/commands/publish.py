@@ -76,6 +76,10 @@ def publish(
         raise typer.Exit(2)
     more = {"fps": fps, "transport": transport, "watch": watch}
     entries = [source_of(camera or "", text, start, interval_s, live=live, **more) for text in sources]
+    for entry in entries[:-1]:
+        if entry.stream or entry.watch or entry.source.startswith("topic:"):
+            print(f"winnow: {entry.name} never ends: what follows it would never begin.", file=sys.stderr)
+            raise typer.Exit(2)
     environment()
     os.environ.setdefault("WINNOW_INGEST_STATE_DIR", str(Home.default().run("up").data / "ingest"))
     settings = load(IngestSettings)

@@ -116,6 +116,9 @@ def _ours(home: Home) -> Iterator[psutil.Process]:
             continue
         # Servers name the home in their arguments; services run in it. One started by hand elsewhere is none of it, nor
         # is doctor's own `java -version`, whose program alone lies in the home.
+        # What `winnow test` runs in its folder of this home has a supervisor of its own, which ends it.
+        if any(_within(home.path / "test", word) for word in command[1:]):
+            continue
         if any(_within(home.path, word) for word in command[1:]) or _runs_in(process, home.path):
             yield process
 

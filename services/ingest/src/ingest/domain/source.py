@@ -16,6 +16,7 @@ from winnow.identity import check_camera_id
 SCENE = "scene:"
 S3 = "s3://"
 TOPIC = "topic:"
+KINDS = ("rtsp://", "rtsps://", "http://", "https://", "usb:", S3, TOPIC, SCENE)
 SCENE_PARAMETERS = {
     "seed": "1", "fps": "5", "minutes": "1", "view": "0", "width": "1280", "height": "720", "visits_per_minute": "1",
     "episodes": "", "truth": "",
@@ -49,6 +50,9 @@ class Source(BaseModel):
     def _source(cls, source: str) -> str:
         if source == TOPIC:
             raise PydanticCustomError("topic", "topic: names no topic")
+        if "://" in source and not source.lower().startswith(KINDS):
+            kinds = ", ".join(KINDS)
+            raise PydanticCustomError("kind", "no such kind of source; there are {kinds} and files", {"kinds": kinds})
         return source
 
     @field_validator("camera")

@@ -26,6 +26,7 @@ from winnow.identity import MAX_FRAME_ID_BYTES, check_camera_id, check_frame_id
 
 TYPES = (*IMAGE_TYPES, MULTIPART, ZIP)
 MOST_SEQUENCE = 2**63 - 1
+PARAMETERS = {"captured_at", "frame_id", "sequence"}
 BEARER = HTTPBearer(auto_error=False, description="The camera's key, which `winnow upload-key CAMERA` makes.")
 
 _DESCRIPTION = """
@@ -96,6 +97,9 @@ def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
         201: the broker has all. 202: all are safe, some of them on disk until the broker is back. Everything else:
         nothing was acknowledged. captured_at, frame_id and sequence are for one picture alone.
         """
+        unknown = sorted(set(request.query_params) - PARAMETERS)
+        if unknown:  # a misspelt time would be a time lost
+            raise Rejection(422, "parameter", f"no parameter {unknown[0]!r}; there are {', '.join(sorted(PARAMETERS))}")
         given = Given(_utc(captured_at), frame_id, sequence)
         _check_ids(camera_id, frame_id)
         content_type = request.headers.get("content-type", "")
