@@ -135,7 +135,8 @@ def test_lag_without_a_selector_and_dead_letters_are_named_until_they_are_gone(w
     found = doctor(world.env)
     assert (found["lag of selector"].state, found["lag of selector"].what) == ("ok", "1 member, nothing unread")
     assert found["dead letters"].state == "warning"
-    assert found["dead letters"].what.startswith(f"1 in the last day; 1 of {world.names.frames}: PoisonRecord")
+    # "at least" where a busy machine did not let it read to the end.
+    assert f"1 in the last day; 1 of {world.names.frames}: PoisonRecord" in found["dead letters"].what
     assert found["lag of store"].state == "wrong"
     assert "no member" in found["lag of store"].what
     assert selector.stop() == 0

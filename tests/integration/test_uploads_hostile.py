@@ -170,7 +170,7 @@ def test_endless_and_broken_heads_are_refused(door: Door) -> None:
 def test_a_thousand_uploads_at_once_are_each_answered_in_bounded_memory(world: World) -> None:
     door = open_door(world)
     process = psutil.Process(door.service.process.pid)
-    images = [b"\xff\xd8\xff" + np.random.default_rng(n).bytes(400_000) for n in range(20)]
+    images = [picture(n) + np.random.default_rng(n).bytes(400_000) for n in range(20)]
     door.send(images[0])
     before = process.memory_info().rss
     peak, threads = before, 1000
