@@ -70,4 +70,9 @@ def _environment(home: Home, scratch: Path, folder: Path) -> dict[str, str]:
 
     of_services = service_environment(home.run("test"), dict.fromkeys(PORTS, 0), home.cache)
     compiling = {name: value for name, value in of_services.items() if not name.startswith("WINNOW_")}
-    return {**compiling, "TMPDIR": str(scratch), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")}
+    return {
+        **compiling,
+        "TMPDIR": str(scratch),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+        "UV_CACHE_DIR": str(home.cache / "uv"),
+    }
