@@ -157,29 +157,52 @@ def test_cut_off_anywhere_it_goes_on_and_none_goes_back_twice(planted, winnow, m
     assert len(planted.back()) == 9
 
 
+def put_all_back(settings, progress=lambda _: None):
+    account = redriving.Redriven()
+    run = redriving.Redrive(settings)
+    letters = DeadLetters(settings)
+    waiting, _ = redriving.plan(letters.topics, letters.find(Chosen()), named=False)
+    run.put_back(letters.records(waiting), account, progress)
+    return account
+
+
+def test_one_that_comes_later_takes_over_and_each_goes_back_once(planted, world, monkeypatch):
+    monkeypatch.setattr(redriving, "BATCH", 3)
+    planted.select(*(b"no %d" % n for n in range(12)))
+    planted.bury(*batch(world, planted.topic))
+    later = []
+
+    def another(_):
+        if not later:
+            later.append(put_all_back(world.kafka))
+
+    with pytest.raises(redriving.TakenOver):
+        put_all_back(world.kafka, another)
+    assert len(later[0].done) == 9  # the first has put back a batch of three
+    assert sorted(r.value for r in planted.back()) == sorted(b"no %d" % n for n in range(12))
+
+
 def test_many_at_once_put_each_back_once(planted, world, monkeypatch):
     monkeypatch.setattr(redriving, "BATCH", 3)
     planted.select(*(b"no %d" % n for n in range(60)))
     planted.bury(*batch(world, planted.topic))
-    done, taken_over = [], []
+    ended = []
 
     def run():
-        account = redriving.Redriven()
         try:
-            one = redriving.Redrive(world.kafka)
-            letters = DeadLetters(world.kafka)
-            waiting, _ = redriving.plan(letters.topics, letters.find(Chosen()), named=False)
-            one.put_back(letters.records(waiting), account, lambda _: None)
-        except redriving.TakenOver as error:
-            taken_over.append(error)
-        done.extend(account.done)
+            put_all_back(world.kafka)
+        except redriving.TakenOver:
+            ended.append("taken over")
+        else:
+            ended.append("done")
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(done) == 60 and taken_over
+    assert len(ended) == 4
+    assert "done" in ended
     assert sorted(r.value for r in planted.back()) == sorted(b"no %d" % n for n in range(60))
 
 
