@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.noise import (
     NearDuplicateThresholds,
     NoiseFloor,
@@ -23,7 +24,7 @@ from selector.domain.noise import (
     update_noise_floor,
 )
 from selector.domain.ring import Match, Ring
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 from winnow_scenes.scene import Scene, encoded
 
 FRAMES_PER_HOUR, BURST, HEARTBEAT_S = 1200, 10, 10.0

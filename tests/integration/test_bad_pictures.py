@@ -11,8 +11,8 @@ from tests.support.pictures import frame, stream
 from tests.support.settled import QUICK, settled
 from tests.support.world import World
 
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.image_header import Unreadable
-from selector.domain.signature import ExtractionLimits, extract
 from winnow.events import Outcome, Verdict
 
 pytestmark = pytest.mark.stack

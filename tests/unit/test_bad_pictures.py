@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tests.support import bad_pictures as bad
 
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.image_header import Unreadable
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 
 LIMITS = ExtractionLimits()
 MOST_CPU_S = 3.0
@@ -108,7 +109,7 @@ def test_the_signature_is_that_of_the_stored_pixels_at_every_reduction(size: tup
 MEASURED = """
 from pathlib import Path
 from tests.support import bad_pictures as bad
-from selector.domain.signature import ExtractionLimits, extract
+from selector.domain.extraction import ExtractionLimits, extract
 
 def peak_kb(reset=False):
     if reset:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from selector.domain.autopilot import FOLLOW_MS, HIGHEST, RISE, Autopilot, admit, follow
 from selector.domain.budget import RESERVE_H, Bucket, pace, refill, spacing_ms
 from selector.domain.decide import ObservedFrame, decide
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.policy import PolicyInForce
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 from selector.domain.state import CameraState, changes, restored
 from winnow.events import SelectionPolicy, Source, Verdict
 

@@ -11,9 +11,10 @@ from tests.support.pictures import picture
 
 from selector.domain import sampling
 from selector.domain.decide import ObservedFrame, decide
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.policy import PolicyBook, PolicyInForce
 from selector.domain.seen import WINDOW, SeenWindow
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 from selector.domain.state import CameraState, changes, restored
 from winnow.errors import Refused
 from winnow.events import Camera, Cursor, Outcome, SelectionPolicy, SelectorState, Source, Verdict

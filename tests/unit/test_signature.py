@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selector.domain.descriptor import DESCRIPTOR_SIZE, cosine_distances, describe
-from selector.domain.image_header import Unreadable
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.extraction import ExtractionLimits, extract
+from selector.domain.grids import detail_grid
+from selector.domain.image_header import ImageKind, Unreadable
+from selector.domain.jpeg import decode_dc
+from selector.domain.signature import Signature
 
 LIMITS = ExtractionLimits()
 
@@ -84,37 +87,53 @@ def test_the_packed_form_gives_back_exactly_what_was_extracted(image: bytes) -> 
     signature = _signature(image)
     packed = signature.to_bytes()
     restored = Signature.from_bytes(packed)
-    assert len(packed) == 1527
+    assert len(packed) == 1538 + (300 if signature.kind is ImageKind.JPEG else 0)
     assert restored.to_bytes() == packed
-    for name in ("kind", "width", "height", "size_bytes", "mean_log_luma", "saturated_share"):
+    scalars = ("kind", "width", "height", "size_bytes", "mean_log_luma", "saturated_share", "sharpness", "chroma")
+    for name in scalars:
         assert getattr(restored, name) == getattr(signature, name)
     np.testing.assert_array_equal(restored.luma, signature.luma)
     np.testing.assert_array_equal(restored.gradient, signature.gradient)
-    assert restored.ac_bits is None
+    np.testing.assert_array_equal(restored.ac_bits, signature.ac_bits)
 
 
-def test_the_packed_form_has_room_for_ac_bits() -> None:
-    image = _jpeg(_scene(480, 640))
-    plain = _signature(image)
-    bits = np.arange(300, dtype=np.uint16).astype(np.uint8).reshape(15, 20)
-    with_bits = Signature(
-        kind=plain.kind,
-        width=plain.width,
-        height=plain.height,
-        size_bytes=plain.size_bytes,
-        mean_log_luma=plain.mean_log_luma,
-        saturated_share=plain.saturated_share,
-        quantisation_hash=plain.quantisation_hash,
-        luma=plain.luma,
-        gradient=plain.gradient,
-        ac_bits=bits,
+def test_detail_is_that_of_the_blocks() -> None:
+    image = _jpeg(cv2.merge([_scene(480, 640, seed) for seed in (1, 2, 3)]))
+    signature, blocks = _signature(image), decode_dc(image)
+    assert blocks is not None and blocks.ac_bits is not None and blocks.last_index is not None
+    largest = blocks.ac_bits.reshape(15, 4, 20, 4).max(axis=(1, 3))
+    np.testing.assert_array_equal(signature.ac_bits, np.rint(8 * np.log2(1.0 + largest)))
+    assert signature.sharpness == tuple(
+        np.percentile(values, 99, method="inverted_cdf") for values in (blocks.ac_bits, blocks.last_index)
     )
-    restored = Signature.from_bytes(with_bits.to_bytes()).ac_bits
-    assert restored is not None
-    np.testing.assert_array_equal(restored, bits)
+    assert signature.chroma == pytest.approx((*blocks.chroma_means, *blocks.chroma_spreads), abs=1 / 128)
 
 
-@pytest.mark.parametrize("change", [lambda p: b"", lambda p: b"\x02" + p[1:], lambda p: p[:-1], lambda p: p + b"\0"])
+@pytest.mark.parametrize("size", [(487, 645), (1080, 1920), (120, 160), (113, 163)])
+def test_each_block_counts_for_the_tile_of_its_corner(size: tuple[int, int]) -> None:
+    bits = np.random.default_rng(4).integers(0, 1600, (-(-size[0] // 8), -(-size[1] // 8))).astype(np.uint16)
+    expected = np.zeros((15, 20), np.uint16)
+    for (row, column), value in np.ndenumerate(bits):
+        tile = row * 15 // bits.shape[0], column * 20 // bits.shape[1]
+        expected[tile] = max(expected[tile], value)
+    np.testing.assert_array_equal(detail_grid(bits), np.rint(8 * np.log2(1.0 + expected)))
+
+
+def test_what_is_not_read_is_not_there() -> None:
+    picture = _scene(480, 640)
+    png = _signature(cv2.imencode(".png", picture)[1].tobytes())
+    progressive = _signature(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes())
+    small = _signature(_jpeg(_scene(96, 128)))
+    assert (png.ac_bits, png.sharpness, png.chroma) == (None, None, None)
+    assert (progressive.ac_bits, progressive.sharpness) == (None, None)
+    assert progressive.chroma == (0, 0, 0, 0)
+    assert small.ac_bits is None
+    assert small.sharpness is not None
+    for signature in (png, progressive, small):
+        assert Signature.from_bytes(signature.to_bytes()).to_bytes() == signature.to_bytes()
+
+
+@pytest.mark.parametrize("change", [lambda p: b"", lambda p: b"\x01" + p[1:], lambda p: p[:-1], lambda p: p + b"\0"])
 def test_a_foreign_packed_form_is_refused(change) -> None:
     with pytest.raises(ValueError, match="signature"):
         Signature.from_bytes(change(_signature(_jpeg(_scene(480, 640))).to_bytes()))

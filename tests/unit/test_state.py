@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.support.pictures import picture
 
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.ring import Ring
 from selector.domain.seen import CHUNK, CHUNKS, PLACES, SeenWindow
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 from selector.domain.state import CameraState, changes, restored
 from winnow.events import SelectorState
 

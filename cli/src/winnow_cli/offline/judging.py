@@ -17,8 +17,8 @@ from ingest.domain.source import SCENE, Source
 from selector.adapters.frames import Extracted, extract_image
 from selector.adapters.verdicts import States, judge
 from selector.app import warm_up
+from selector.domain.extraction import ExtractionLimits
 from selector.domain.policy import PolicyBook
-from selector.domain.signature import ExtractionLimits
 from winnow import events
 from winnow.codec import to_record
 from winnow.errors import Refused, WinnowError

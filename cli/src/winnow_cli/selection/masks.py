@@ -50,7 +50,7 @@ def _of_picture(path: Path) -> list[Polygon]:
     import cv2
     import numpy as np
 
-    from selector.domain.signature import LUMA_SHAPE
+    from selector.domain.grids import LUMA_SHAPE
 
     rows, columns = LUMA_SHAPE
     try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.extraction import ExtractionLimits, extract
+from selector.domain.signature import Signature
 from winnow_scenes.scene import WORLDS, Scene, encoded
 
 Grid = npt.NDArray[np.float32]

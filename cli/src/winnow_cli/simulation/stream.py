@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from selector.domain.signature import LUMA_SHAPE, Signature
+from selector.domain.grids import LUMA_SHAPE
+from selector.domain.signature import Signature
 from winnow_cli.simulation.library import Grid, Place
 
 HOUR_S = 3600.0

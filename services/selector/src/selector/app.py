@@ -12,8 +12,9 @@ from selector.adapters.frames import Extracted
 from selector.adapters.policies import Policies
 from selector.adapters.processor import FrameProcessor
 from selector.adapters.verdicts import States
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.ring import Ring
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 from selector.settings import SelectorSettings
 from winnow.codec import Codec
 from winnow.health import Health, HealthServer
@@ -63,7 +64,7 @@ def build(settings: SelectorSettings) -> Selector:
 def warm_up() -> None:
     """Compiles, or loads from the cache, what numba compiles, so that no frame waits for it."""
     cv2.setNumThreads(1)  # the threads are ours: one frame each
-    picture = np.random.default_rng(0).integers(0, 255, (480, 640), dtype=np.uint8)
+    picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     signature = extract(cv2.imencode(".jpg", picture)[1].tobytes(), ExtractionLimits())
     assert isinstance(signature, Signature)
     Ring().put("warm-up", 0, signature).nearest(signature, 1.0, 255.0)

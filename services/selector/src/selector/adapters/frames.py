@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import xxhash
 
+from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.image_header import Unreadable
-from selector.domain.signature import ExtractionLimits, Signature, extract
+from selector.domain.signature import Signature
 from winnow.codec import Codec
 from winnow.errors import PoisonRecord
 from winnow.events import Frame

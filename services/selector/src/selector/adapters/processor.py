@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from selector.adapters.frames import Extracted, extract_record
 from selector.adapters.policies import Policies
 from selector.adapters.verdicts import States, judge
-from selector.domain.signature import ExtractionLimits
+from selector.domain.extraction import ExtractionLimits
 from selector.domain.state import changes, restored
 from winnow import metrics
 from winnow.clock import now

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from selector.domain.signature import LUMA_SHAPE
+from selector.domain.grids import LUMA_SHAPE
 
 _Number = TypeVar("_Number", bound=np.generic)
 

@@ -1,0 +1,174 @@
+"""The grids of a picture: means and steps of its grey levels, and what its JPEG spent on detail."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+LUMA_SHAPE = (30, 40)
+DETAIL_SHAPE = (15, 20)
+
+_SATURATED = 251
+_LOG2_UNIT = 1 << 20
+_MOST_BITS = 2047
+"""A block's AC coefficients take at most 63 times 26 bits and the block's end."""
+
+
+def grey_grids(grey: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float, float]:
+    """Luma means uint8 (30, 40), gradient grid uint8 (15, 20), mean log luma and saturated share of a grey picture."""
+    luma, gradient, log_luma, saturated = _grey_grids(grey, _LOG2_LUMA)
+    return luma, gradient, float(log_luma), float(saturated)
+
+
+def detail_grid(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8] | None:
+    """The largest AC bits of a tile's blocks as `round(8*log2(1+bits))`, uint8 (15, 20).
+
+    `bits` is uint16 (rows, columns), a value a block; None for a picture of fewer blocks than tiles.
+    """
+    if bits.shape[0] < DETAIL_SHAPE[0] or bits.shape[1] < DETAIL_SHAPE[1]:
+        return None
+    grid: npt.NDArray[np.uint8] = _LOG2_BITS[_largest_bits(bits)]
+    return grid
+
+
+@njit(nogil=True, cache=True)
+def percentile99(values: npt.NDArray[np.integer[Any]]) -> int:
+    """The least value that is not exceeded by 99 % of (rows, columns) values in 0..2047; larger ones count as that."""
+    counts = np.zeros(_MOST_BITS + 1, np.int64)
+    for y in range(values.shape[0]):
+        for value in values[y]:
+            counts[min(int(value), _MOST_BITS)] += 1
+    wanted = (99 * values.size + 99) // 100
+    found = 0
+    for value in range(_MOST_BITS):
+        found += counts[value]
+        if found >= wanted:
+            return value
+    return _MOST_BITS
+
+
+@njit(nogil=True, cache=True)
+def _largest_bits(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """The largest of each tile; a block belongs to the tile that its upper left corner lies in."""
+    rows, columns = bits.shape
+    largest = np.zeros(DETAIL_SHAPE, np.uint16)
+    band = np.empty(columns, np.uint16)
+    for tile_row in range(DETAIL_SHAPE[0]):
+        first = -(-tile_row * rows // DETAIL_SHAPE[0])
+        band[:] = bits[first]
+        for y in range(first + 1, -(-(tile_row + 1) * rows // DETAIL_SHAPE[0])):
+            line = bits[y]
+            for x in range(columns):
+                band[x] = max(band[x], line[x])
+        for tile in range(DETAIL_SHAPE[1]):
+            begin = -(-tile * columns // DETAIL_SHAPE[1])
+            for x in range(begin, -(-(tile + 1) * columns // DETAIL_SHAPE[1])):
+                largest[tile_row, tile] = max(largest[tile_row, tile], min(band[x], np.uint16(_MOST_BITS)))
+    return largest
+
+
+@njit(nogil=True, cache=True)
+def _grey_grids(
+    grey: npt.NDArray[np.uint8], log2_luma: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float, float]:
+    """Luma means (30, 40), gradient grid (15, 20), mean log luma and saturated share of a grey picture.
+
+    A pixel on a cell's border counts by the share of it that lies inside. Sums are integers (a pixel is 40
+    units wide and 30 high, so a cell is `width` by `height`), hence the same on every machine.
+    """
+    height, width = grey.shape
+    luma = np.zeros(LUMA_SHAPE, np.int64)
+    gradient = np.zeros(LUMA_SHAPE, np.int64)
+    luma_band = np.zeros(width, np.int64)
+    gradient_band = np.zeros(width, np.int64)
+    steps = np.empty(width, np.int32)
+    log_luma = np.int64(0)
+    saturated = np.int64(0)
+    for y in range(height):
+        line = grey[y]
+        _absolute_steps(line, grey[min(y + 1, height - 1)], steps)
+        for x in range(width):
+            log_luma += log2_luma[line[x]]
+        for x in range(width):
+            saturated += np.int64(line[x] >= _SATURATED)
+        top = y * LUMA_SHAPE[0]
+        bottom = top + LUMA_SHAPE[0]
+        row = top // height
+        while top < bottom:
+            cell_end = min((row + 1) * height, bottom)
+            _add_weighted(luma_band, line, cell_end - top)
+            _add_weighted(gradient_band, steps, cell_end - top)
+            if cell_end == (row + 1) * height:
+                _sum_cells(luma_band, luma[row])
+                _sum_cells(gradient_band, gradient[row])
+                luma_band[:] = 0
+                gradient_band[:] = 0
+            top = cell_end
+            row += 1
+    area = width * height
+    return (
+        _rounded_means(luma, area),
+        _detail(gradient, area),
+        log_luma / (_LOG2_UNIT * area),
+        saturated / area,
+    )
+
+
+@njit(nogil=True, cache=True)
+def _absolute_steps(line: npt.NDArray[np.uint8], below: npt.NDArray[np.uint8], steps: npt.NDArray[np.int32]) -> None:
+    """|dx|+|dy| to the right and lower neighbours of a line's pixels; 0 towards the picture's end."""
+    width = line.size
+    right = line[1:]  # a slice, since numba tests line[x + 1] for a negative index
+    for x in range(width - 1):
+        here = np.int32(line[x])
+        steps[x] = abs(np.int32(right[x]) - here) + abs(np.int32(below[x]) - here)
+    steps[width - 1] = abs(np.int32(below[width - 1]) - np.int32(line[width - 1]))
+
+
+@njit(nogil=True, cache=True)
+def _add_weighted(band: npt.NDArray[np.int64], line: npt.NDArray[np.integer[Any]], weight: int) -> None:
+    for x in range(band.size):
+        band[x] += weight * line[x]
+
+
+@njit(nogil=True, cache=True)
+def _sum_cells(band: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> None:
+    """Sums of a band over equal cells, each pixel `sums.size` units wide and each cell `band.size`."""
+    columns = sums.size
+    for column in range(columns):
+        start = column * band.size
+        end = start + band.size
+        first, last = start // columns, end // columns
+        total = -(start - first * columns) * band[first]
+        for x in range(first, last):
+            total += columns * band[x]
+        if last < band.size:
+            total += (end - last * columns) * band[last]
+        sums[column] = total
+
+
+@njit(nogil=True, cache=True)
+def _rounded_means(sums: npt.NDArray[np.int64], area: int) -> npt.NDArray[np.uint8]:
+    means = np.empty(sums.shape, np.uint8)
+    for y in range(sums.shape[0]):
+        for x in range(sums.shape[1]):
+            means[y, x] = (2 * sums[y, x] + area) // (2 * area)
+    return means
+
+
+@njit(nogil=True, cache=True)
+def _detail(sums: npt.NDArray[np.int64], area: int) -> npt.NDArray[np.uint8]:
+    detail = np.empty((sums.shape[0] // 2, sums.shape[1] // 2), np.uint8)
+    for y in range(detail.shape[0]):
+        for x in range(detail.shape[1]):
+            total = sums[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum()
+            detail[y, x] = int(8.0 * math.log2(1.0 + total / (4.0 * area)) + 0.5)
+    return detail
+
+
+_LOG2_LUMA = np.array([round(_LOG2_UNIT * math.log2(1 + level)) for level in range(256)], np.int32)
+_LOG2_BITS = np.array([round(8 * math.log2(1 + bits)) for bits in range(_MOST_BITS + 1)], np.uint8)
