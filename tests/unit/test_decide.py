@@ -253,15 +253,16 @@ class TestPolicyBook:
         book.set_policy("camera/c1", 2, self.record(burst=7.0))
         book.set_camera(3, Camera("c1", BEGIN, group="gate"))
         assert (book.keys("c1"), book.in_force("c1").version) == (["camera/c1", "group/gate", "default"], 2)
-        book.remove_policy("camera/c1")
-        assert book.in_force("c1").version == 1
+        assert book.in_force("c1").policies_version == 2
+        book.remove_policy("camera/c1", 4)
+        assert (book.in_force("c1").version, book.in_force("c1").policies_version) == (1, 4)
         book.remove_camera("c1")
         assert (book.in_force("c1").version, book.in_force("c1").camera_version) == (0, -1)
         assert book.in_force("c1").scene == "camera/c1"
-        for unknown in (lambda: book.remove_policy("camera/none"), lambda: book.remove_camera("none")):
+        for unknown in (lambda: book.remove_policy("camera/none", 4), lambda: book.remove_camera("none")):
             unknown()
         with pytest.raises(Refused, match="default"):
-            book.remove_policy("default")
+            book.remove_policy("default", 4)
         assert book.in_force("c1").version == 0
 
     @pytest.mark.parametrize(

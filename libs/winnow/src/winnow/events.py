@@ -101,6 +101,7 @@ class Verdict:
     nearest: Nearest | None = None
     policy_version: int = -1
     camera_version: int = -1
+    policies_version: int = -1
     effort: str = "full"
     signature: bytes | None = None
     signature_version: int = 0

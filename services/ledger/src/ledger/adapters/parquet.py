@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
         pa.field("nearest", pa.struct([("frame_id", pa.string()), ("distance", pa.float64())])),
         pa.field("policy_version", pa.int64(), nullable=False),
         pa.field("camera_version", pa.int64(), nullable=False),
+        # Null in files of before it was written: a column that is added is one that older files lack.
+        pa.field("policies_version", pa.int64()),
         pa.field("effort", pa.string(), nullable=False),
         pa.field("signature", pa.binary()),
         pa.field("signature_version", pa.int32(), nullable=False),
@@ -94,6 +96,7 @@ def _values(row: Row) -> dict[str, Any]:
         "nearest": verdict.nearest and {"frame_id": verdict.nearest.frame_id, "distance": verdict.nearest.distance},
         "policy_version": verdict.policy_version,
         "camera_version": verdict.camera_version,
+        "policies_version": verdict.policies_version,
         "effort": verdict.effort,
         "signature": verdict.signature,
         "signature_version": verdict.signature_version,

@@ -59,7 +59,7 @@ def take(book: PolicyBook, names: Names, codec: Codec, record: Record) -> None:
     key = (record.key or b"").decode(errors="replace")
     if record.topic == names.policies:
         if record.value is None:
-            book.remove_policy(key)
+            book.remove_policy(key, record.offset)
         else:
             book.set_policy(key, record.offset, codec.decode(SelectionPolicy, record.value))
     elif record.value is None:

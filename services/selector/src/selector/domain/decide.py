@@ -145,6 +145,7 @@ def _verdict(
         block=sampling.block(policy.scene_key, policy.scene, policy.split_block_s, to_ms(moment)),
         policy_version=policy.version,
         camera_version=policy.camera_version,
+        policies_version=policy.policies_version,
         effort=FULL,
         content_hash=f"{frame.content_hash:032x}",
         size_bytes=frame.size_bytes,

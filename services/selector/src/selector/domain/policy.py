@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from winnow.errors import Refused
 from winnow.events import Camera, SelectionPolicy
@@ -13,7 +16,11 @@ MIN_KEY_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class PolicyInForce:
-    """What a decision goes by. Versions are offsets in the topics of policies and cameras; -1: no record."""
+    """What a decision goes by. Versions are offsets in the topics of policies and cameras; -1: no record.
+
+    `policies_version` is of the newest policy that was taken over, of whichever key: with it and the camera's version
+    everything here is known again.
+    """
 
     policy: SelectionPolicy
     version: int
@@ -23,6 +30,7 @@ class PolicyInForce:
     scene_key: bytes
     split_block_s: float
     camera_version: int
+    policies_version: int = -1
 
 
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -64,31 +72,39 @@ def check_key(key: str) -> None:
         raise Refused(f"key {key!r} is none of camera/ID, group/NAME and default")
 
 
+class _Taken(NamedTuple):
+    """Policies by key, each with its version, up to the record `newest`; never changed: who reads has a whole."""
+
+    newest: int = -1
+    policies: Mapping[str, tuple[int, SelectionPolicy]] = MappingProxyType({})
+
+
 class PolicyBook:
     """The latest record of each key of the policies and cameras topics. One thread may write while others read."""
 
     def __init__(self) -> None:
-        self._policies: dict[str, tuple[int, SelectionPolicy]] = {}
+        self._taken = _Taken()
         self._cameras: dict[str, tuple[int, Camera]] = {}
         self._in_force: dict[str, PolicyInForce] = {}
 
     @property
     def has_default(self) -> bool:
-        return DEFAULT in self._policies
+        return DEFAULT in self._taken.policies
 
     def set_policy(self, key: str, offset: int, policy: SelectionPolicy) -> None:
         """Takes a policy over. Raises `Refused` for one that is invalid; the one before stays in force."""
         check_key(key)
         check(policy, is_default=key == DEFAULT)
-        self._policies[key] = (offset, policy)
+        self._taken = _Taken(offset, {**self._taken.policies, key: (offset, policy)})
         self._in_force = {}
 
-    def remove_policy(self, key: str) -> None:
+    def remove_policy(self, key: str, offset: int) -> None:
         """A camera or group goes by what it inherits again. Raises `Refused` for the default, which stays in force."""
         check_key(key)
         if key == DEFAULT:
             raise Refused("the default policy cannot be removed: cameras without one of their own go by it")
-        self._policies = {other: found for other, found in self._policies.items() if other != key}
+        left = {other: found for other, found in self._taken.policies.items() if other != key}
+        self._taken = _Taken(offset, left)
         self._in_force = {}
 
     def set_camera(self, offset: int, camera: Camera) -> None:
@@ -108,7 +124,7 @@ class PolicyBook:
     @property
     def policies(self) -> dict[str, tuple[int, SelectionPolicy]]:
         """Policies by key, each with its version."""
-        return dict(self._policies)
+        return dict(self._taken.policies)
 
     def keys(self, camera_id: str) -> list[str]:
         """Where a camera's policy is looked for, first to last."""
@@ -124,7 +140,7 @@ class PolicyBook:
         return found
 
     def _resolve(self, camera_id: str) -> PolicyInForce:
-        policies = self._policies  # a removal makes another: what is found here stays
+        newest, policies = self._taken
         camera_version, camera = self._cameras.get(camera_id, (-1, None))
         group = camera.group if camera is not None else None
         keys = _keys(camera_id, group)
@@ -142,6 +158,7 @@ class PolicyBook:
             scene_key=of_scene.sampling_key or default_key,
             split_block_s=of_scene.split_block_s,
             camera_version=camera_version,
+            policies_version=newest,
         )
 
 
