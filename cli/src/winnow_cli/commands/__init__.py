@@ -8,6 +8,7 @@ from winnow_cli.commands import (
     balance,
     bench,
     camera,
+    chaos,
     check_producer,
     demo,
     dlq,
@@ -48,3 +49,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(dlq.app, name="dlq")
     app.add_typer(topics.app, name="topics")
     app.add_typer(bench.app, name="bench")
+    app.add_typer(chaos.app, name="chaos")

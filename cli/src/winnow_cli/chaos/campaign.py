@@ -1,0 +1,193 @@
+"""One group under attack: a signal at a point of a member's loop, and how long the others take to make up for it."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka import IsolationLevel
+
+from winnow.errors import WinnowError
+from winnow_cli.chaos import members
+from winnow_cli.chaos.arena import SESSION_S, TIMEOUT_S, Arena, until
+from winnow_cli.chaos.feed import InputRecord
+from winnow_cli.chaos.members import Member
+from winnow_cli.chaos.orders import Order, Point
+
+MOST_PASSES = 3
+COMMIT_S = 0.006
+"""A commit takes about as long."""
+
+OWN_NAME, ANOTHER = "own_name", "another"
+"""Who freed a dead member's readers: a process of its name, or the broker when the transaction timed out."""
+
+
+class Attack(NamedTuple):
+    """A signal at a point."""
+
+    point: Point
+    signal: signal.Signals
+
+    def __str__(self) -> str:
+        return f"{self.signal.name} {self.point}"
+
+
+KILLS = tuple(Attack(point, signal.SIGKILL) for point in Point)
+STOPS = tuple(
+    Attack(point, signal.SIGSTOP)
+    for point in (Point.BEFORE_PRODUCE, Point.AFTER_PRODUCE, Point.AFTER_OFFSETS, Point.DURING_RESTORE)
+)
+JOINING = (Point.DURING_RESTORE, Point.DURING_ASSIGN, Point.DURING_REVOKE)
+"""Points that are reached when a second member joins."""
+
+
+def plan(kills: int, chance: random.Random) -> list[Attack]:
+    """A kill at every point and one stop, then whatever chance gives, in the order of chance."""
+    first = [*KILLS, chance.choice(STOPS)]
+    chance.shuffle(first)
+    return first[:kills] + chance.choices([*KILLS, *STOPS], k=max(0, kills - len(first)))
+
+
+class Campaign:
+    """The members of an arena's group. At most two are alive, and after each attack all that was fed is judged."""
+
+    def __init__(self, arena: Arena, folder: Path, chance: random.Random, command: tuple[str, ...]) -> None:
+        self._arena = arena
+        self._folder = folder
+        self._chance = chance
+        self._command = command
+        self._members: list[Member] = []
+        self.recovery_s: list[float] = []
+        self.held_s: dict[str, list[float]] = {OWN_NAME: [], ANOTHER: []}
+
+    def begin(self, records: list[InputRecord]) -> None:
+        """A first member judges the first records in peace: there is state to restore."""
+        self._arena.feed(records)
+        self._start()
+        until(self._arena.judged, self._where_it_is)
+
+    def end(self) -> None:
+        for member in self._members:
+            member.end()
+
+    def attack(self, attack: Attack, records: list[InputRecord]) -> float:
+        """Strikes a member while these records are judged; the seconds until all were, from the signal."""
+        victim = self._struck(attack, records)
+        began_s = time.monotonic()
+        ends = self._arena.ends(IsolationLevel.READ_UNCOMMITTED)
+        freed_by = self._succeed(victim, attack)
+        # Not past the takeover every time: one that wakes up while its successor restores is another case.
+        wakes_s = SESSION_S + 1.5 if self._chance.random() < 0.5 else float("inf")
+        held = self._arena.ends(IsolationLevel.READ_COMMITTED) != ends
+        deadline_s = began_s + TIMEOUT_S
+        while not self._arena.judged():
+            since_s = time.monotonic() - began_s
+            if held and self._passed(ends):
+                held = False
+                if since_s < wakes_s or attack.signal is signal.SIGKILL:
+                    self.held_s[freed_by].append(since_s)
+            if attack.signal is signal.SIGSTOP and since_s > wakes_s:
+                victim.signal(signal.SIGCONT)
+            if time.monotonic() > deadline_s:
+                raise WinnowError(f"{attack}: not all is judged after {TIMEOUT_S:g} s; {self._where_it_is()}")
+        recovery_s = time.monotonic() - began_s
+        self.recovery_s.append(recovery_s)
+        if attack.signal is signal.SIGSTOP:
+            victim.signal(signal.SIGCONT)
+        return recovery_s
+
+    # --- strike -------------------------------------------------------------------------------------------------
+
+    def _struck(self, attack: Attack, records: list[InputRecord]) -> Member:
+        """The member that the signal has struck at the point."""
+        delay_s = self._chance.uniform(0, COMMIT_S if attack.point is Point.DURING_COMMIT else 0.05)
+        order = Order(attack.point, attack.signal, self._chance.randrange(MOST_PASSES), delay_s)
+        if attack.point in JOINING:
+            while len(self._alive()) > 1:
+                self._members.pop(self._chance.randrange(2)).leave()
+            self._settle()
+            half = len(records) // 2
+            self._arena.feed(records[:half])
+            if attack.point is Point.DURING_REVOKE:
+                victim = self._members[0]
+                Order(attack.point, attack.signal, 0, delay_s).give(victim.order)
+                self._start()
+            elif attack.point is Point.DURING_ASSIGN:
+                victim = self._start(Order(attack.point, attack.signal, 0, delay_s))
+            else:
+                victim = self._start(order)
+            self._wait_until_struck(victim, attack)
+            self._arena.feed(records[half:])
+        else:
+            if len(self._alive()) < 2 and (attack.signal is signal.SIGSTOP or self._chance.random() < 0.5):
+                self._start()
+            self._settle()
+            victim = self._chance.choice(self._members)
+            if attack.point is not Point.ANYWHERE:
+                order.give(victim.order)
+            self._arena.feed(records)
+            if attack.point is Point.ANYWHERE:
+                time.sleep(self._chance.uniform(0, 0.3))
+                victim.signal(attack.signal)
+            self._wait_until_struck(victim, attack)
+        return victim
+
+    def _wait_until_struck(self, victim: Member, attack: Attack) -> None:
+        until(lambda: victim.struck, lambda: f"{attack} of {victim.instance}, whose log ends with\n{victim.tail()}")
+
+    def _succeed(self, victim: Member, attack: Attack) -> str:
+        """Starts who takes over where nobody is there; says who frees the readers."""
+        if attack.signal is signal.SIGSTOP:
+            return ANOTHER
+        code = victim.process.wait()
+        self._members.remove(victim)
+        if code != -signal.SIGKILL:
+            raise WinnowError(f"{attack}: {victim.instance} ended with {code}; its log ends with\n{victim.tail()}")
+        if self._alive() and self._chance.random() < 0.5:
+            return ANOTHER
+        self._start(instance=victim.instance)
+        return OWN_NAME
+
+    # --- members ------------------------------------------------------------------------------------------------
+
+    def _start(self, order: Order | None = None, *, instance: str = "") -> Member:
+        taken = {member.instance for member in self._alive()}
+        instance = instance or next(name for name in ("selector-0", "selector-1") if name not in taken)
+        member = members.start(self._arena, instance, self._folder, self._command, order)
+        self._members.append(member)
+        return member
+
+    def _alive(self) -> list[Member]:
+        """The members that run. One that was fenced off has ended with code 1, as it should; no other may."""
+        for member in list(self._members):
+            if not member.alive:
+                if member.process.returncode != 1:
+                    raise WinnowError(f"{member.instance} ended with {member.process.returncode}:\n{member.tail()}")
+                self._members.remove(member)
+        return self._members
+
+    def _settle(self) -> None:
+        """Waits until every member runs partitions of its own and no dead one holds any."""
+        if not self._alive():
+            self._start()
+        until(self._settled, self._where_it_is)
+
+    def _settled(self) -> bool:
+        shares = self._arena.shares()
+        return (
+            sorted(instance for instance, _ in shares) == sorted(member.instance for member in self._alive())
+            and all(share for _, share in shares)
+            and sum(share for _, share in shares) == self._arena.partitions
+            and all(member.ready for member in self._members)
+        )
+
+    def _passed(self, ends: list[int]) -> bool:
+        committed = self._arena.ends(IsolationLevel.READ_COMMITTED)
+        return all(now >= end for now, end in zip(committed, ends, strict=True))
+
+    def _where_it_is(self) -> str:
+        tails = "\n".join(f"{member.instance}:\n{member.tail()}" for member in self._members)
+        return f"fed {self._arena.fed}, judged {self._arena.committed()}, members {self._arena.shares()}\n{tails}"
