@@ -73,7 +73,12 @@ class Watched:
 
 
 def child() -> psutil.Process:
-    return eventually(lambda: psutil.Process().children(), what="a child")[0]
+    """The one decoder; the process may have other children, of the tests before."""
+
+    def decoders() -> list[psutil.Process]:
+        return [found for found in psutil.Process().children() if "ingest.adapters.stream_child" in found.cmdline()]
+
+    return eventually(decoders, what="a decoder")[0]
 
 
 def decoded(frame: Frame) -> np.ndarray:
