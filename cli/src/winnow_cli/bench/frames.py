@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -37,6 +39,20 @@ def camera_frames(video: Path, count: int, size: tuple[int, int]) -> list[bytes]
         assert ok
         frames.append(encoded.tobytes())
     return frames
+
+
+def bare_decode(image: bytes) -> None:
+    """OpenCV's gray/8 decode, which costs are compared with; on this thread where OpenCV has none of its own."""
+    cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+
+
+def bare_decode_s(images: Sequence[bytes]) -> float:
+    """CPU seconds of that decode alone of these JPEGs, on this thread."""
+    cv2.setNumThreads(1)
+    begin_s = time.thread_time()
+    for image in images:
+        bare_decode(image)
+    return time.thread_time() - begin_s
 
 
 def _pictures(video: Path, count: int) -> list[npt.NDArray[np.uint8]]:

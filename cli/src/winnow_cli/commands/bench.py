@@ -44,6 +44,43 @@ def pipeline(
 
 
 @app.command()
+def selector(
+    video: Annotated[Path, typer.Option(help="Footage to make the frames of.")] = FOOTAGE,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Frames per CPU second of the selector, offline and through Kafka, against the bare decode of the same frames.
+
+    Starts servers of its own. Takes about five minutes on an idle machine. Exit 1 where a goal is missed.
+
+    Example: winnow bench selector --video yard.mp4 --json
+    """
+    from rich.console import Console
+
+    from winnow_cli.bench.selector import PLANS, compile_cpu_s, run
+    from winnow_cli.bench.selector_table import goals, show
+    from winnow_cli.stack import Home, Stack
+
+    console = Console(stderr=True, highlight=False)
+    if not video.is_file():
+        console.print(f"{video} is not there; name a video with --video")
+        raise typer.Exit(2)
+
+    def say(text: str) -> None:
+        console.print(text, style="dim")
+
+    home = Home.default()
+    with Stack.start(Home(home.path / "bench", home.cache), "bench") as stack:
+        say("compiling anew, and from the cache")
+        compiling = compile_cpu_s(stack.env)
+        runs = [run(stack, video, plan, say) for plan in PLANS]
+    found = goals(runs, compiling)
+    show(console, runs, compiling, found)
+    if as_json:
+        print(json.dumps({"runs": runs, "compile_cpu_s": compiling, "goals": found}))
+    raise typer.Exit(0 if all(goal["met"] for goal in found) else 1)
+
+
+@app.command()
 def ingest(
     video: Annotated[Path, typer.Option(help="Footage to make the frames of.")] = FOOTAGE,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
