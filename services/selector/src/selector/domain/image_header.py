@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_PIXELS = 100_000_000
@@ -21,6 +22,9 @@ MAX_CHUNKS = 10_000
 """Of a PNG; encoders write one for each 8 KB, so that 32 MB have 4,000."""
 MAX_COMPRESSED_TEXTS = 16
 """Of a PNG; each may take 15 ms to unpack."""
+
+REMEMBERED, REMEMBERED_BYTES = 64, 4096
+"""JPEG headers that are kept as read, and the longest: a camera's frames all begin with the same bytes."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COMPRESSED_TEXTS = (b"zTXt", b"iTXt")
@@ -96,7 +100,45 @@ def read_header(image: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHeader | 
     return header
 
 
+def repeated_header(image: bytes) -> bytes:
+    """A JPEG's bytes up to its first scan's data, as far as a search can tell; empty for none, or a long header.
+
+    Whatever is read of these bytes alone, and ends where they do, is the same for every image that begins with them.
+    """
+    marker = image.find(_SOS_MARKER, 0, REMEMBERED_BYTES)
+    return b"" if marker < 0 else image[: marker + 2 + int.from_bytes(image[marker + 2 : marker + 4], "big")]
+
+
 def _read_jpeg(image: bytes, max_pixels: int) -> ImageHeader:
+    opening = _remembered(repeated_header(image)) or _read_opening(image)
+    # Entropy-coded data stuffs every 0xFF, so an end marker behind the first scan's header is a real one;
+    # some cameras append bytes after it, hence the search.
+    if image.rfind(_EOI, opening.end) < 0:
+        raise _Defect(f"truncated: JPEG of {len(image)} bytes without an end marker")
+    if opening.several_scans:
+        _check_scans(image, opening.end, opening.header, max_pixels // BUFFERED_SHARE)
+    return opening.header
+
+
+class _Opening(NamedTuple):
+    """What a JPEG says before its first scan's data, which begin at `end`."""
+
+    header: ImageHeader
+    several_scans: bool
+    end: int
+
+
+@lru_cache(REMEMBERED)
+def _remembered(header: bytes) -> _Opening | None:
+    """None where the first scan's header does not end with these bytes."""
+    try:
+        opening = _read_opening(header)
+    except _Defect:
+        return None
+    return opening if opening.end == len(header) else None
+
+
+def _read_opening(image: bytes) -> _Opening:
     frame: _JpegFrame | None = None
     tables: dict[int, bytes] = {}
     position = len(_SOI)
@@ -123,21 +165,16 @@ def _read_jpeg(image: bytes, max_pixels: int) -> ImageHeader:
         raise _Defect(f"damaged: JPEG with more than {MAX_SEGMENTS} segments before its first scan")
     if frame is None:
         raise _Defect("damaged: JPEG scan without a frame header")
-    # Entropy-coded data stuffs every 0xFF, so an end marker behind the first scan's header is a real one;
-    # some cameras append bytes after it, hence the search.
-    if image.rfind(_EOI, position) < 0:
-        raise _Defect(f"truncated: JPEG of {len(image)} bytes without an end marker")
-    if frame.progressive or body[:1] != bytes((frame.components,)):
-        _check_scans(image, position, frame, max_pixels // BUFFERED_SHARE)
     digest = hashlib.blake2b(b"".join(tables[key] for key in sorted(tables)), digest_size=8).digest()
-    return ImageHeader(ImageKind.JPEG, frame.width, frame.height, frame.progressive, digest)
+    header = ImageHeader(ImageKind.JPEG, frame.width, frame.height, frame.progressive, digest)
+    return _Opening(header, frame.progressive or body[:1] != bytes((frame.components,)), position)
 
 
-def _check_scans(image: bytes, position: int, frame: _JpegFrame, max_pixels: int) -> None:
+def _check_scans(image: bytes, position: int, header: ImageHeader, max_pixels: int) -> None:
     """Refuses what would take the decoder too much memory or time; `position` is behind the first scan's header."""
-    if frame.width * frame.height > max_pixels:
+    if header.width * header.height > max_pixels:
         raise _Defect(
-            f"too many pixels: {frame.width}x{frame.height} is {frame.width * frame.height}, "
+            f"too many pixels: {header.width}x{header.height} is {header.width * header.height}, "
             f"the limit for a JPEG in several scans is {max_pixels}"
         )
     # Entropy-coded data stuffs every 0xFF, and whatever else looks like a scan's marker is not worth telling apart.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from selector.domain.jpeg.entropy import EntropyData, read_word
+from selector.domain.jpeg.entropy import EntropyData, read_word, unstuff
 from selector.domain.jpeg.huffman import (
     AC_BITS,
     DC_BITS,
@@ -60,7 +60,20 @@ class Blocks(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def decode_blocks(entropy: EntropyData, plan: ScanPlan, tables: HuffmanTables, blocks: Blocks) -> bool:
+def decode_scan(image: _Bytes, begin: int, plan: ScanPlan, tables: HuffmanTables, blocks: Blocks) -> int:
+    """Decodes the scan whose data begin at `begin` into `blocks`; the position of the marker behind it.
+
+    -1 where the data are damaged: no end, restart markers out of order, or blocks that cannot be decoded.
+    """
+    entropy = unstuff(image, begin, -(-plan.rows * plan.columns // plan.interval))
+    behind = int(entropy.behind)
+    if behind >= 0 and not _decode_blocks(entropy, plan, tables, blocks):
+        behind = -1
+    return behind
+
+
+@njit(nogil=True, cache=True)
+def _decode_blocks(entropy: EntropyData, plan: ScanPlan, tables: HuffmanTables, blocks: Blocks) -> bool:
     """Decodes one scan into `blocks`; False where its data are damaged.
 
     Damaged is what has a code that is none, coefficients behind a block's 64th, a DC coefficient out of range,

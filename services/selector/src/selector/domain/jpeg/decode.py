@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from selector.domain.jpeg.blocks import Blocks, ScanPlan, decode_blocks
-from selector.domain.jpeg.entropy import unstuff
-from selector.domain.jpeg.headers import BLOCK, Frame, HeaderReader, Scan, Undecodable
-from selector.domain.jpeg.huffman import huffman_tables
+from selector.domain.image_header import REMEMBERED, repeated_header
+from selector.domain.jpeg.blocks import Blocks, ScanPlan, decode_scan
+from selector.domain.jpeg.headers import BLOCK, HeaderReader, Scan, Undecodable
+from selector.domain.jpeg.huffman import HuffmanTables
+from selector.domain.jpeg.layout import Layout
 from selector.domain.jpeg.planes import Plane, grey_levels, moments
 from selector.domain.jpeg.scans import Progress
 
@@ -53,56 +53,73 @@ def decode_dc(image: bytes) -> DcImage | None:
 
 
 def _decode(image: bytes) -> DcImage:
-    reader = HeaderReader(image)
-    scan = reader.next_scan()
-    frame = reader.frame
-    coefficients = _Coefficients(image, frame)
-    progress = Progress(len(frame.components), progressive=frame.progressive)
+    opening = _remembered(repeated_header(image)) or _open(image)
+    reader, layout = opening.reader.of(image), opening.layout
+    coefficients = _Coefficients(image, layout)
+    progress = Progress(len(layout.planes), progressive=layout.frame.progressive)
+    scan: Scan | None = opening.scan
     while scan is not None:
         progress.enter(scan)
         if scan.first == 0:
-            reader.seek(coefficients.decode(scan))
+            plan = opening.plan if scan is opening.scan else layout.plan(scan)
+            reader.seek(coefficients.decode(scan.begin, *plan))
         else:
             reader.skip_data()
         scan = reader.next_scan()
     progress.check_complete()
-    return coefficients.picture([reader.dc_quantiser(component) for component in frame.components])
+    return coefficients.picture([reader.dc_quantiser(component) for component in layout.frame.components])
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """A JPEG up to its first scan's data; `reader` stands there."""
+
+    reader: HeaderReader
+    scan: Scan
+    layout: Layout
+    plan: tuple[ScanPlan, HuffmanTables]
+
+
+@lru_cache(REMEMBERED)
+def _remembered(header: bytes) -> _Opening | None:
+    """None where the first scan's header does not end with these bytes."""
+    try:
+        opening = _open(header)
+    except Undecodable:
+        return None
+    return opening if opening.scan.begin == len(header) else None
+
+
+def _open(image: bytes) -> _Opening:
+    reader = HeaderReader(image)
+    scan = reader.next_scan()
+    if scan is None:
+        raise Undecodable("no scan")
+    layout = Layout.of(reader.frame)
+    return _Opening(reader, scan, layout, layout.plan(scan))
 
 
 class _Coefficients:
-    """The blocks of all components, one component after the other."""
+    """What is decoded of each block."""
 
-    def __init__(self, image: bytes, frame: Frame) -> None:
-        self._image = np.frombuffer(image, np.uint8)
-        self._frame = frame
-        down, across = frame.mcu_grid
-        sizes = [down * across * c.vertical * c.horizontal for c in frame.components]
-        if sum(sizes) > 8 * len(image):
+    def __init__(self, image: bytes, layout: Layout) -> None:
+        if layout.blocks > 8 * len(image):
             raise Undecodable("more blocks than bits")
-        self._planes = [
-            Plane(first, across * component.horizontal, *frame.block_grid(component))
-            for first, component in zip(accumulate(sizes, initial=0), frame.components, strict=False)
-        ]
-        has_ac = not frame.progressive
+        self._image = np.frombuffer(image, np.uint8)
+        self._planes = layout.planes
+        of_ac = 0 if layout.frame.progressive else layout.blocks
         self._blocks = Blocks(
-            dc=np.empty(sum(sizes), np.int16),
-            ac_bits=np.empty(sum(sizes) if has_ac else 0, np.uint16),
-            last_index=np.empty(sum(sizes) if has_ac else 0, np.uint8),
+            dc=np.empty(layout.blocks, np.int16),
+            ac_bits=np.empty(of_ac, np.uint16),
+            last_index=np.empty(of_ac, np.uint8),
         )
 
-    def decode(self, scan: Scan) -> int:
+    def decode(self, begin: int, plan: ScanPlan, tables: HuffmanTables) -> int:
         """Decodes the scan's blocks; the position of the marker behind them."""
-        rows, columns = self._grid(scan)
-        interval = scan.restart_interval or rows * columns
-        entropy = unstuff(self._image, scan.begin, -(-rows * columns // interval))
-        if entropy.behind < 0:
-            raise Undecodable("restart markers out of order, or data without an end")
-        pairs = tuple(dict.fromkeys(scan.tables))
-        units = np.array(list(self._units(scan, pairs)), np.int64)
-        plan = ScanPlan(rows, columns, interval, units, scan.high, scan.low)
-        if not decode_blocks(entropy, plan, huffman_tables(pairs), self._blocks):
-            raise Undecodable("damaged data")
-        return int(entropy.behind)
+        behind = decode_scan(self._image, begin, plan, tables, self._blocks)
+        if behind < 0:
+            raise Undecodable("damaged data, without an end, or restart markers out of order")
+        return behind
 
     def picture(self, steps: list[int]) -> DcImage:
         """The picture, dequantised with each component's step."""
@@ -119,25 +136,6 @@ class _Coefficients:
             chroma_means=(colours[0][0] * scales[0], colours[1][0] * scales[1]),
             chroma_spreads=(colours[0][1] * scales[0], colours[1][1] * scales[1]),
         )
-
-    def _grid(self, scan: Scan) -> tuple[int, int]:
-        """MCUs (down, across): of a scan of one component they are its blocks, and only those of the picture."""
-        if len(scan.components) > 1:
-            return self._frame.mcu_grid
-        plane = self._planes[scan.components[0]]
-        return plane.rows, plane.columns
-
-    def _units(self, scan: Scan, pairs: tuple[tuple[bytes, bytes], ...]) -> Iterator[tuple[int, int, int, int, int]]:
-        """The blocks of an MCU as `decode_blocks` takes them."""
-        for place, (component, tables) in enumerate(zip(scan.components, scan.tables, strict=True)):
-            across, down = 1, 1
-            if len(scan.components) > 1:
-                across, down = self._frame.components[component].horizontal, self._frame.components[component].vertical
-            plane = self._planes[component]
-            for row in range(down):
-                for column in range(across):
-                    block = plane.first + row * plane.stride + column
-                    yield place, pairs.index(tables), block, across, down * plane.stride
 
 
 def _picture_part(values: npt.NDArray[_Value], luma: Plane) -> npt.NDArray[_Value] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from copy import copy
 from dataclasses import dataclass
 
 from selector.domain.image_header import MAX_SEGMENTS
@@ -92,6 +93,13 @@ class HeaderReader:
         self._huffman: dict[int, bytes] = {}
         self._dc_quantisers: dict[int, int] = {}
         self._restart_interval = 0
+
+    def of(self, image: bytes) -> HeaderReader:
+        """A reader of an image that is the same as far as this one has come."""
+        other = copy(self)
+        other._image = image
+        other._huffman, other._dc_quantisers = dict(self._huffman), dict(self._dc_quantisers)
+        return other
 
     @property
     def frame(self) -> Frame:
