@@ -10,7 +10,8 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Measure; every figure in docs/measurements comes from one of these.")
 
-FOOTAGE = Path(__file__).resolve().parents[5] / "shared" / "data" / "footage" / "car-detection.mp4"
+DATA = Path(__file__).resolve().parents[5] / "shared" / "data"
+FOOTAGE = DATA / "footage" / "car-detection.mp4"
 SIZES = (((1280, 720), 1500), ((1920, 1080), 800))
 INGEST_SIZES, ROUNDS = (((1280, 720), 800), ((1920, 1080), 400)), 5
 
@@ -112,6 +113,38 @@ def ingest(
     _show_ingest(runs, camera)
     if as_json:
         print(json.dumps({"runs": runs, "live_camera": camera}))
+
+
+@app.command()
+def peers(
+    only: Annotated[list[str] | None, typer.Option(help="One tool, by its name; again for another.")] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Has footage/; where not, scenes are rendered.")] = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """ImageHash, imagededup, cleanvision and fastdup beside Winnow: images a second, same images, one core.
+
+    Makes an environment for each tool below the cache, the first time; needs a package index for it. Takes about
+    ten minutes. A tool that cannot be had or fails is a row with the reason.
+
+    Example: winnow bench peers --only imagededup --json
+    """
+    from rich.console import Console
+
+    from winnow_cli.bench.peers.display import show
+    from winnow_cli.bench.peers.run import chosen, run
+    from winnow_cli.stack import Home
+
+    console = Console(stderr=True, highlight=False)
+    try:
+        tools = chosen(only or [])
+    except KeyError as error:
+        console.print(f"there is no tool {error} to measure; the help names those there are", markup=False)
+        raise typer.Exit(2) from None
+    footage = data if (data / "footage").is_dir() else None
+    found = run(tools, footage, Home.default().cache, lambda text: console.print(text, style="dim", markup=False))
+    show(found, console)
+    if as_json:
+        print(json.dumps(found))
 
 
 def _show_ingest(runs: list[dict[str, Any]], camera: dict[str, float]) -> None:
