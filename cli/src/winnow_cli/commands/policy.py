@@ -289,4 +289,6 @@ def _plain_version(version: Version) -> dict[str, Any]:
 
 
 def _number(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,12 @@ NOT_SET = {
 TYPES = {name: kind for name, kind in get_type_hints(SelectionPolicy).items() if name not in NOT_SET}
 """Fields that can be set, with their types."""
 
+KINDS = {float: "a number", bool: "true or false", str: "a text"}
+"""What a value of each type is called."""
+
+SWITCH = {"true": True, "on": True, "false": False, "off": False}
+"""What may be typed for true and false: YAML takes the same."""
+
 _VALID = SelectionPolicy(kept_per_hour=360.0, burst=20.0, changed_at=datetime.fromtimestamp(0, UTC))
 
 
@@ -40,16 +47,16 @@ def checked_key(key: str) -> str:
 
 
 def typed(words: Sequence[str]) -> dict[str, Any]:
-    """The values of `field=value`, numbers where the field is one. Raises `ValueError` for a word without `=`."""
+    """The values of `field=value`, of its type where it can be. Raises `ValueError` for a word without `=`."""
     values: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals:
             raise ValueError(f"{word!r} is not field=value")
-        try:
-            values[name] = float(text) if TYPES.get(name) is float else text
-        except ValueError:
-            values[name] = text
+        values[name] = SWITCH.get(text, text) if TYPES.get(name) is bool else text
+        if TYPES.get(name) is float:
+            with suppress(ValueError):
+                values[name] = float(text)
     return values
 
 
@@ -77,7 +84,7 @@ def problems(values: Mapping[str, Any]) -> list[str]:
         elif name not in TYPES:
             wrong.append(f"{name} is no field of a policy; they are {', '.join(TYPES)}")
         elif not _fits(value, TYPES[name]):
-            wrong.append(f"{name} is {value!r}; it must be a {'number' if TYPES[name] is float else 'text'}")
+            wrong.append(f"{name} is {value!r}; it must be {KINDS[TYPES[name]]}")
         else:
             good[name] = value
     return wrong + faults(replace(_VALID, **good), is_default=False)

@@ -66,6 +66,8 @@ class SelectionPolicy:
     control_every_s: float = 1800.0
     split_block_s: float = 86400.0
     sampling_key: bytes | None = None
+    overload: bool = False
+    overload_after_s: float = 60.0
     note: str = ""
 
 
@@ -179,6 +181,7 @@ class CameraScalars:
     noise: NoiseFloor
     reserve: float = 0.0
     autopilot: Autopilot | None = None
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

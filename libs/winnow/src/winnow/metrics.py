@@ -19,6 +19,9 @@ verdicts = Counter("winnow_verdicts", "Verdicts committed.", ["outcome", "reason
 verdict_latency = Histogram(
     "winnow_verdict_latency_seconds", "Broker's time of the frame to the verdict's commit.", buckets=SECONDS
 )
+reduced_effort_cameras = Gauge(
+    "winnow_reduced_effort_cameras", "Cameras of which a frame was judged with reduced effort in the last minute."
+)
 transaction_time = Histogram("winnow_transaction_seconds", "Begin to committed.", buckets=SECONDS)
 transactions_aborted = Counter("winnow_transactions_aborted", "Transactions aborted and repeated.")
 restore_time = Histogram("winnow_restore_seconds", "Restoring one partition's state.", buckets=SECONDS)

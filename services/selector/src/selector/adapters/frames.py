@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import xxhash
 
+from selector.domain.effort import Effort
 from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.image_header import Unreadable
 from selector.domain.signature import Signature
@@ -21,7 +24,10 @@ NOT_AVRO, WRONG_KEY, INVALID_ID = "not_avro", "wrong_key", "invalid_id"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extracted:
-    """A record that was looked at. Without `frame`, or with `refused`, there is no decision to make, only a verdict."""
+    """A record as the decision needs it. Without `frame`, or with `refused`, there is only a verdict to make.
+
+    With reduced effort the picture is not decoded yet: neither `signature` nor `detail` is there.
+    """
 
     frame: Frame | None
     frame_id: str | None = None
@@ -30,11 +36,19 @@ class Extracted:
     signature: Signature | None = None
     content_hash: int = 0
     size_bytes: int = 0
+    effort: Effort = Effort.FULL
 
 
-def extract_record(record: Record, codec: Codec, references: References, limits: ExtractionLimits) -> Extracted:
+def extract_record(
+    record: Record,
+    codec: Codec,
+    references: References,
+    limits: ExtractionLimits,
+    effort_of: Callable[[str, datetime], Effort],
+) -> Extracted:
     """Decodes a record of the frames topic and the picture in it. Raises `DependencyDown` (registry, storage).
 
+    `effort_of` a camera at the broker's time says whether the picture is decoded here, or by `look` where it must be.
     A referenced image is let go when it has been looked at: only one a thread is ever in memory.
     """
     try:
@@ -51,18 +65,22 @@ def extract_record(record: Record, codec: Codec, references: References, limits:
         # Whose frame it is is not known: it counts for no camera.
         detail = f"the record's key {(record.key or b'')[:200]!r} is not its camera id {frame.camera_id!r}"
         return Extracted(None, refused=WRONG_KEY, detail=detail)
-    if not isinstance(frame.image, bytes):
-        try:
-            image = references.fetch(frame.image)
-        except BadReference as error:
-            return Extracted(frame, frame_id, error.reason, str(error), size_bytes=max(0, frame.image.size_bytes))
-        return extract_image(frame, frame_id, image, limits)
-    return extract_image(frame, frame_id, frame.image, limits)
+    if isinstance(frame.image, bytes):
+        effort = effort_of(frame.camera_id, record.timestamp)
+        return extract_image(frame, frame_id, frame.image, limits, effort)
+    try:
+        image = references.fetch(frame.image)
+    except BadReference as error:
+        return Extracted(frame, frame_id, error.reason, str(error), size_bytes=max(0, frame.image.size_bytes))
+    # Decoded whatever the lag: fetching it was the larger part, and it cannot wait in memory until it is decided on.
+    return extract_image(frame, frame_id, image, limits)
 
 
-def extract_image(frame: Frame, frame_id: str, image: bytes, limits: ExtractionLimits) -> Extracted:
-    """What of a frame's decision depends on its picture alone."""
-    found = extract(image, limits)
+def extract_image(
+    frame: Frame, frame_id: str, image: bytes, limits: ExtractionLimits, effort: Effort = Effort.FULL
+) -> Extracted:
+    """What of a frame's decision depends on its picture alone; with reduced effort only what its bytes say."""
+    found = extract(image, limits) if effort is Effort.FULL else None
     return Extracted(
         frame,
         frame_id,
@@ -70,4 +88,12 @@ def extract_image(frame: Frame, frame_id: str, image: bytes, limits: ExtractionL
         signature=None if isinstance(found, Unreadable) else found,
         content_hash=xxhash.xxh3_128_intdigest(image),
         size_bytes=len(image),
+        effort=effort,
     )
+
+
+def look(extracted: Extracted, limits: ExtractionLimits) -> Extracted:
+    """The same with the picture decoded that reduced effort had left."""
+    frame, frame_id = extracted.frame, extracted.frame_id
+    assert frame is not None and frame_id is not None and isinstance(frame.image, bytes)
+    return replace(extract_image(frame, frame_id, frame.image, limits), effort=extracted.effort)

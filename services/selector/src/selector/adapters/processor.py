@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
-from selector.adapters.frames import Extracted, extract_record
+from selector.adapters.effort import Efforts
+from selector.adapters.frames import Extracted, extract_record, look
 from selector.adapters.policies import Policies
-from selector.adapters.verdicts import States, judge
+from selector.adapters.verdicts import States, judge, must_look
 from selector.domain.extraction import ExtractionLimits
 from selector.domain.state import changes, restored
 from winnow import metrics
@@ -48,12 +50,13 @@ class FrameProcessor:
         self._policies = policies
         self._references = references
         self._limits = limits
+        self._efforts = Efforts(policies.in_force)
 
     def waits_for(self) -> str:
         return self._policies.waits_for()
 
     def extract(self, record: Record) -> Extracted:
-        return extract_record(record, self._codec, self._references, self._limits)
+        return extract_record(record, self._codec, self._references, self._limits, self._efforts.choose)
 
     # --- state --------------------------------------------------------------------------------------------------
 
@@ -88,8 +91,13 @@ class FrameProcessor:
         after = dict(state)
         verdicts: list[Verdict] = []
         outputs: list[Output] = []
-        for record, extracted in batch:
-            verdict = judge(extracted, _source(record), record.timestamp, after, self._policies.in_force)
+        # One policy for a batch: what must be looked at, and then the verdict, go by the same.
+        in_force = cache(self._policies.in_force)
+        for record, ahead in batch:
+            source = _source(record)
+            missing = must_look(ahead, source, record.timestamp, after, in_force)
+            extracted = look(ahead, self._limits) if missing else ahead
+            verdict = judge(extracted, source, record.timestamp, after, in_force)
             verdicts.append(verdict)
             outputs.append(self._output(record, self._names.verdicts, "verdict", verdict, verdict))
             if verdict.outcome is Outcome.KEPT and extracted.frame is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from selector.domain import sampling
 from selector.domain.autopilot import Admission, Autopilot, admit, follow
 from selector.domain.budget import Bucket, refill
+from selector.domain.effort import Departure, Effort, departure, remember
 from selector.domain.noise import NearDuplicateThresholds, NoiseFloor, near_duplicate_thresholds, update_noise_floor
 from selector.domain.policy import PolicyInForce
 from selector.domain.ring import Match
@@ -20,12 +21,10 @@ from winnow.events import Nearest, Outcome, RuleOutcome, SelectionPolicy, Source
 OLDEST = timedelta(days=30)
 NEWEST = timedelta(minutes=5)
 
-FULL = "full"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObservedFrame:
-    """A frame as the decision sees it. `signature` is None where `unreadable` says why.
+    """A frame as the decision sees it. `signature` is None where `unreadable` says why, or nobody looked.
 
     `content_hash` is XXH3-128 of the image bytes; `decided_at` goes into the verdict and decides nothing.
     """
@@ -66,11 +65,14 @@ def event_time(captured_at: datetime, broker_time: datetime) -> tuple[datetime, 
     return broker_time, True
 
 
-def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> tuple[Verdict, CameraState]:
+def decide(
+    state: CameraState, frame: ObservedFrame, policy: PolicyInForce, effort: Effort = Effort.FULL
+) -> tuple[Verdict, CameraState]:
     """One frame's verdict and the camera's next state.
 
     The first rule that speaks wins: redelivered, unreadable, identical_bytes, near_duplicate, over_budget, novel;
     a due heartbeat keeps a near-duplicate, and the control share keeps whatever the rules said. Reads no clock.
+    With reduced `effort` a frame may come without a signature (`overload.needs_look`): overload.
     """
     moment, skewed = event_time(frame.captured_at, frame.broker_time)
     event_ms = to_ms(moment)
@@ -78,14 +80,35 @@ def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> t
     contents = state.seen.contents_of(frame.frame_id)
     flags = (["clock_skew"] if skewed else []) + (["id_reused"] if contents and low_hash not in contents else [])
     if low_hash in contents:
-        return _verdict(frame, policy, moment, flags, outcome=Outcome.REDELIVERED, reason="redelivered"), state
+        return _verdict(frame, policy, moment, flags, effort, outcome=Outcome.REDELIVERED, reason="redelivered"), state
     seen = state.seen.add(frame.frame_id, low_hash)
-    if frame.signature is None:
+    sizes = remember(state.sizes, frame.size_bytes)
+    departed = departure(state.sizes, frame.size_bytes) if effort is Effort.REDUCED else None
+    if frame.signature is None and frame.unreadable:
         unreadable = {"outcome": Outcome.UNREADABLE, "reason": "undecodable", "detail": frame.unreadable}
-        return _verdict(frame, policy, moment, flags, **unreadable), replace(state, seen=seen, frames=state.frames + 1)
+        after = replace(state, seen=seen, sizes=sizes, frames=state.frames + 1)
+        return _verdict(frame, policy, moment, flags, effort, **unreadable), after
+    identical_to = state.seen.id_of(low_hash)
+    last_event_ms = event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms)
+    if frame.signature is None:
+        ruling = _Ruling("identical_bytes" if identical_to is not None else "overload", identical_to=identical_to)
+        verdict = _verdict(
+            frame,
+            policy,
+            moment,
+            flags,
+            effort,
+            outcome=Outcome.REJECTED,
+            reason=ruling.reason,
+            signals=_size_signals(departed),
+            thresholds=_size_thresholds(departed),
+            nearest=_nearest(ruling),
+        )
+        # For a control slot it would have been looked at, so it counts there; what the budget earned meanwhile comes
+        # with the next frame that is looked at.
+        return verdict, replace(state, seen=seen, sizes=sizes, frames=state.frames + 1, last_event_ms=last_event_ms)
     budget = policy.policy
     bucket = refill(state.bucket, per_hour=budget.kept_per_hour, burst=budget.burst, now_ms=event_ms)
-    identical_to = state.seen.id_of(low_hash)
     if identical_to is not None:
         ruling = _Ruling("identical_bytes", identical_to=identical_to)
     else:
@@ -93,7 +116,7 @@ def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> t
     control = sampling.serves_control(
         policy.sampling_key, frame.camera_id, budget.control_every_s, state.last_event_ms, event_ms
     )
-    signals = _signals(frame.signature, ruling, bucket)
+    signals = _signals(frame.signature, ruling, bucket) | _size_signals(departed)
     if ruling.thresholds is not None and ruling.thresholds.warm_up:
         flags.append("warm_up")
     if control:
@@ -104,11 +127,12 @@ def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> t
         policy,
         moment,
         flags,
+        effort,
         outcome=Outcome.KEPT if control or ruling.kept else Outcome.REJECTED,
         reason="control" if control else ruling.reason,
         rules=RuleOutcome("kept" if ruling.kept else "rejected", ruling.reason) if control else None,
         signals=signals,
-        thresholds=_thresholds(ruling),
+        thresholds=_thresholds(ruling) | _size_thresholds(departed),
         nearest=_nearest(ruling),
         signature=frame.signature.to_bytes(),
         signature_version=SIGNATURE_VERSION,
@@ -118,19 +142,20 @@ def decide(state: CameraState, frame: ObservedFrame, policy: PolicyInForce) -> t
     after = CameraState(
         camera_id=state.camera_id,
         frames=state.frames + 1,
-        last_event_ms=event_ms if state.last_event_ms is None else max(state.last_event_ms, event_ms),
+        last_event_ms=last_event_ms,
         last_kept_ms=event_ms if kept else state.last_kept_ms,
         bucket=bucket._replace(tokens=bucket.tokens - 1.0) if kept else bucket,
         autopilot=_autopilot(state, ruling, bucket, budget, control=control),
         noise=_noise(state.noise, ruling),
         ring=state.ring.put(frame.frame_id, event_ms, frame.signature) if kept else state.ring,
         seen=seen,
+        sizes=sizes,
     )
     return verdict, after
 
 
 def _verdict(
-    frame: ObservedFrame, policy: PolicyInForce, moment: datetime, flags: list[str], **decided: Any
+    frame: ObservedFrame, policy: PolicyInForce, moment: datetime, flags: list[str], effort: Effort, **decided: Any
 ) -> Verdict:
     """The verdict with what every one of this frame has in common."""
     return Verdict(
@@ -146,7 +171,7 @@ def _verdict(
         policy_version=policy.version,
         camera_version=policy.camera_version,
         policies_version=policy.policies_version,
-        effort=FULL,
+        effort=effort.value,
         content_hash=f"{frame.content_hash:032x}",
         size_bytes=frame.size_bytes,
         **decided,
@@ -217,6 +242,14 @@ def _thresholds(ruling: _Ruling) -> dict[str, float]:
         "spacing_s": ruling.admission.spacing_ms / 1000,
         "novelty": ruling.admission.least_novelty,
     }
+
+
+def _size_signals(departed: Departure | None) -> dict[str, float]:
+    return {} if departed is None else {"size_departure": float(departed.size_bytes)}
+
+
+def _size_thresholds(departed: Departure | None) -> dict[str, float]:
+    return {} if departed is None else {"size_departure": float(departed.limit_bytes)}
 
 
 def _nearest(ruling: _Ruling) -> Nearest | None:

@@ -40,6 +40,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "heartbeat_share": (0.0, 1.0, "of the budget"),
     "control_every_s": (0.001, 1e9, "seconds"),
     "split_block_s": (0.001, 1e9, "seconds"),
+    "overload_after_s": (1.0, 86_400.0, "seconds"),
 }
 """What each number of a policy may be: least, most, unit."""
 

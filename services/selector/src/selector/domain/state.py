@@ -17,7 +17,10 @@ from winnow.events import CameraScalars, RingEntry, SeenIds, SelectorState
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraState:
-    """A value: a decision gives a new one. `last_event_ms` is of the newest frame that could serve a control slot."""
+    """A value: a decision gives a new one. `last_event_ms` is of the newest frame that could serve a control slot.
+
+    `sizes` are the byte sizes of the last 64 frames, oldest first.
+    """
 
     camera_id: str
     frames: int = 0
@@ -28,6 +31,7 @@ class CameraState:
     noise: NoiseFloor = field(default_factory=NoiseFloor)
     ring: Ring = field(default_factory=Ring)
     seen: SeenWindow = field(default_factory=SeenWindow)
+    sizes: tuple[int, ...] = ()
 
 
 def changes(before: CameraState | None, after: CameraState) -> Iterator[SelectorState]:
@@ -54,6 +58,7 @@ def changes(before: CameraState | None, after: CameraState) -> Iterator[Selector
             noise=events.NoiseFloor((after.noise.residual, after.noise.cosine), after.noise.frames),
             reserve=after.bucket.reserve,
             autopilot=events.Autopilot(*after.autopilot),
+            sizes=after.sizes,
         ),
     )
 
@@ -109,6 +114,7 @@ def _camera(
         noise=NoiseFloor(scalars.noise.count, residual, cosine),
         ring=Ring.restored(scalars.ring_count, rings.get(camera_id, {})),
         seen=SeenWindow.restored(scalars.seen_count, chunks.get(camera_id, {})),
+        sizes=scalars.sizes,
     )
 
 
