@@ -28,7 +28,7 @@ LIMITS = ExtractionLimits()
 
 def policy(**fields) -> PolicyInForce:
     values = {"kept_per_hour": 1200.0, "burst": 10.0, "changed_at": BEGIN, "control_every_s": NEVER_S} | fields
-    return PolicyInForce(SelectionPolicy(**values), 5, KEY, "camera/yard", KEY, 86_400.0, -1, 5)
+    return PolicyInForce(SelectionPolicy(**values), 5, KEY, "camera/yard", KEY, 86_400.0, -1)
 
 
 def judged(frames: list[Frame], states: States, effort=Effort.REDUCED, in_force=None) -> list[Verdict]:

@@ -20,6 +20,12 @@ def test_what_is_not_given_stays_except_the_note():
     after = changed(POLICY, typed(["burst=5", "heartbeat_share=0"]), NOW)
     assert after == SelectionPolicy(360.0, 5.0, NOW, heartbeat_share=0.0, sampling_key=KEY)
     assert changed(POLICY, typed(["note=a=b, c"]), NOW).note == "a=b, c"
+    assert [changed(POLICY, typed([f"overload={text}"]), NOW).overload for text in ("on", "off", "true", "false")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
     assert differences(POLICY, after) == {
         "burst": {"old": 20.0, "new": 5.0},
         "heartbeat_share": {"old": 0.3, "new": 0.0},
@@ -36,6 +42,9 @@ def test_what_is_not_given_stays_except_the_note():
         ({"burst": None}, "burst is None; it must be a number"),
         ({"burst": [1]}, "burst is \\[1\\]; it must be a number"),
         ({"note": 5}, "note is 5; it must be a text"),
+        ({"overload": "yes"}, "overload is 'yes'; it must be true or false"),
+        ({"overload": 1}, "overload is 1; it must be true or false"),
+        ({"overload_after_s": 0}, "overload_after_s is 0; it must be from 1 to 86400 seconds"),
         ({"burst": 0.5}, "burst is 0.5; it must be from 1 to 1000000 frames"),
         ({"heartbeat_share": 1.01}, "heartbeat_share is 1.01; it must be from 0 to 1 of the budget"),
         ({"kept_per_hour": float("nan")}, "kept_per_hour is nan"),
