@@ -15,6 +15,7 @@ from winnow_cli.commands import (
     doctor,
     policy,
     publish,
+    replay,
     select,
     simulate,
     stack,
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command()(publish.publish)
     app.command()(select.select)
     app.command()(simulate.simulate)
+    app.command()(replay.replay)
     app.command(context_settings=test.PASSED_ON)(test.test)
     app.command()(balance.balance)
     app.command()(trace.trace)

@@ -22,12 +22,8 @@ def policy_book(path: Path | None, first: tuple[float, float] = FIRST_POLICY) ->
 
     Raises `Refused` naming every field that cannot be.
     """
-    values = of_file(path) if path is not None else {}
-    key = _key(values.pop("sampling_key"), path) if "sampling_key" in values else SAMPLING_KEY
-    wrong = problems(values)
-    if wrong:
-        raise Refused(f"{path}: {'; '.join(wrong)}")
-    policy = replace(SelectionPolicy(*first, changed_at=EPOCH, sampling_key=key), **values)
+    values = {"sampling_key": SAMPLING_KEY} | (policy_fields(path) if path is not None else {})
+    policy = replace(SelectionPolicy(*first, changed_at=EPOCH), **values)
     try:
         check(policy, is_default=True)
     except Refused as error:
@@ -37,7 +33,16 @@ def policy_book(path: Path | None, first: tuple[float, float] = FIRST_POLICY) ->
     return book
 
 
-def _key(value: Any, path: Path | None) -> bytes:
+def policy_fields(path: Path) -> dict[str, Any]:
+    """A file's fields of a policy, `sampling_key` among them where it is given. Raises `Refused` naming every fault."""
+    values = of_file(path)
+    key = {"sampling_key": _key(values.pop("sampling_key"), path)} if "sampling_key" in values else {}
+    if wrong := problems(values):
+        raise Refused(f"{path}: {'; '.join(wrong)}")
+    return values | key
+
+
+def _key(value: Any, path: Path) -> bytes:
     try:
         return bytes.fromhex(value)
     except (TypeError, ValueError):

@@ -42,8 +42,8 @@ class LedgerView:
 
     def __init__(self, settings: ObjectSettings, files: Sequence[LedgerFile], tail: Sequence[Row] = ()) -> None:
         self._bucket = settings.s3_bucket
-        self._files = _file_system(settings)
-        self.unreadable = _not_as_indexed(Objects(settings), files)
+        self._files = file_system(settings)
+        self.unreadable = not_as_indexed(Objects(settings), files)
         self._connection = _connection()
         self._open([file for file in files if file.key not in set(self.unreadable)], tail)
 
@@ -97,13 +97,15 @@ def _holds(dataset: ds.Dataset, rows: int) -> bool:
         return False
 
 
-def _not_as_indexed(objects: Objects, files: Sequence[LedgerFile]) -> list[str]:
+def not_as_indexed(objects: Objects, files: Sequence[LedgerFile]) -> list[str]:
+    """Keys of the files that are missing or have another size."""
     listed = objects.sizes("ledger/")
     found = {file.key: listed[file.key] if file.key in listed else objects.size(file.key) for file in files}
     return [file.key for file in files if found[file.key] != file.size_bytes]
 
 
-def _file_system(settings: ObjectSettings) -> fs.S3FileSystem:
+def file_system(settings: ObjectSettings) -> fs.S3FileSystem:
+    """The object storage as pyarrow reads it; paths begin with the bucket."""
     url = urlsplit(settings.s3_endpoint)
     return fs.S3FileSystem(
         access_key=settings.s3_access_key.get_secret_value(),
