@@ -38,14 +38,22 @@ def detail_grid(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8] | None:
 @njit(nogil=True, cache=True)
 def percentile99(values: npt.NDArray[np.integer[Any]]) -> int:
     """The least value that is not exceeded by 99 % of (rows, columns) values in 0..2047; larger ones count as that."""
-    counts = np.zeros(_MOST_BITS + 1, np.int64)
-    for y in range(values.shape[0]):
+    # Upper and lower half apart: where neighbours are alike, one count would wait for the other.
+    counts = np.zeros(_MOST_BITS + 1, np.int32)
+    lower_counts = np.zeros(_MOST_BITS + 1, np.int32)
+    half = values.shape[0] // 2
+    for y in range(half):
+        line, lower = values[y], values[half + y]
+        for x in range(line.size):
+            counts[min(np.uint32(line[x]), np.uint32(_MOST_BITS))] += 1
+            lower_counts[min(np.uint32(lower[x]), np.uint32(_MOST_BITS))] += 1
+    for y in range(2 * half, values.shape[0]):
         for value in values[y]:
-            counts[min(int(value), _MOST_BITS)] += 1
+            counts[min(np.uint32(value), np.uint32(_MOST_BITS))] += 1
     wanted = (99 * values.size + 99) // 100
     found = 0
     for value in range(_MOST_BITS):
-        found += counts[value]
+        found += counts[value] + lower_counts[value]
         if found >= wanted:
             return value
     return _MOST_BITS
@@ -83,9 +91,12 @@ def _grey_grids(
     height, width = grey.shape
     luma = np.zeros(LUMA_SHAPE, np.int64)
     gradient = np.zeros(LUMA_SHAPE, np.int64)
-    luma_band = np.zeros(width, np.int64)
-    gradient_band = np.zeros(width, np.int64)
+    luma_band = np.zeros(width, np.int32)
+    gradient_band = np.zeros(width, np.int32)
     steps = np.empty(width, np.int32)
+    ends = np.arange(LUMA_SHAPE[1] + 1) * width
+    whole = ends // LUMA_SHAPE[1]
+    parts = ends % LUMA_SHAPE[1]
     log_luma = np.int64(0)
     saturated = np.int64(0)
     for y in range(height):
@@ -103,8 +114,8 @@ def _grey_grids(
             _add_weighted(luma_band, line, cell_end - top)
             _add_weighted(gradient_band, steps, cell_end - top)
             if cell_end == (row + 1) * height:
-                _sum_cells(luma_band, luma[row])
-                _sum_cells(gradient_band, gradient[row])
+                _sum_cells(luma_band, whole, parts, luma[row])
+                _sum_cells(gradient_band, whole, parts, gradient[row])
                 luma_band[:] = 0
                 gradient_band[:] = 0
             top = cell_end
@@ -130,33 +141,42 @@ def _absolute_steps(line: npt.NDArray[np.uint8], below: npt.NDArray[np.uint8], s
 
 
 @njit(nogil=True, cache=True)
-def _add_weighted(band: npt.NDArray[np.int64], line: npt.NDArray[np.integer[Any]], weight: int) -> None:
+def _add_weighted(band: npt.NDArray[np.int32], line: npt.NDArray[np.integer[Any]], weight: int) -> None:
+    """A band's sums stay below 510 times the picture's height."""
+    factor = np.int32(weight)
     for x in range(band.size):
-        band[x] += weight * line[x]
+        band[x] += factor * np.int32(line[x])
 
 
 @njit(nogil=True, cache=True)
-def _sum_cells(band: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> None:
-    """Sums of a band over equal cells, each pixel `sums.size` units wide and each cell `band.size`."""
+def _sum_cells(
+    band: npt.NDArray[np.int32],
+    whole: npt.NDArray[np.int64],
+    parts: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+) -> None:
+    """Sums of a band over equal cells: cell `i` ends `parts[i + 1]` of `sums.size` into pixel `whole[i + 1]`."""
     columns = sums.size
     for column in range(columns):
-        start = column * band.size
-        end = start + band.size
-        first, last = start // columns, end // columns
-        total = -(start - first * columns) * band[first]
+        first, last = whole[column], whole[column + 1]
+        total = np.int64(0)
         for x in range(first, last):
-            total += columns * band[x]
+            total += np.int64(band[x])
+        total *= columns
+        total -= parts[column] * np.int64(band[first])
         if last < band.size:
-            total += (end - last * columns) * band[last]
+            total += parts[column + 1] * np.int64(band[last])
         sums[column] = total
 
 
 @njit(nogil=True, cache=True)
 def _rounded_means(sums: npt.NDArray[np.int64], area: int) -> npt.NDArray[np.uint8]:
     means = np.empty(sums.shape, np.uint8)
+    divisor = 2.0 * area
     for y in range(sums.shape[0]):
         for x in range(sums.shape[1]):
-            means[y, x] = (2 * sums[y, x] + area) // (2 * area)
+            # Exact: a quotient below an integer is so by 1 / divisor at least, and below 2**53 / divisor.
+            means[y, x] = np.uint8(np.int32((2 * sums[y, x] + area) / divisor))
     return means
 
 
@@ -165,7 +185,8 @@ def _detail(sums: npt.NDArray[np.int64], area: int) -> npt.NDArray[np.uint8]:
     detail = np.empty((sums.shape[0] // 2, sums.shape[1] // 2), np.uint8)
     for y in range(detail.shape[0]):
         for x in range(detail.shape[1]):
-            total = sums[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].sum()
+            above, below = sums[2 * y], sums[2 * y + 1]
+            total = above[2 * x] + above[2 * x + 1] + below[2 * x] + below[2 * x + 1]
             detail[y, x] = int(8.0 * math.log2(1.0 + total / (4.0 * area)) + 0.5)
     return detail
 
