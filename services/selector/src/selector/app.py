@@ -62,9 +62,21 @@ def build(settings: SelectorSettings) -> Selector:
 
 
 def warm_up() -> None:
-    """Compiles, or loads from the cache, what numba compiles, so that no frame waits for it."""
+    """Compiles, or loads from the cache, what numba compiles for every way that a frame can take: none waits for it."""
     cv2.setNumThreads(1)  # the threads are ours: one frame each
     picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
-    signature = extract(cv2.imencode(".jpg", picture)[1].tobytes(), ExtractionLimits())
-    assert isinstance(signature, Signature)
-    Ring().put("warm-up", 0, signature).nearest(signature, 1.0, 255.0)
+    small = picture[:64, :96]
+    progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    signatures = []
+    for kind, pixels, settings in (
+        (".jpg", picture, []),
+        (".jpg", picture[..., 0], []),
+        (".jpg", small, []),
+        (".jpg", picture, progressive),
+        (".png", small, []),
+    ):
+        signature = extract(cv2.imencode(kind, pixels, settings)[1].tobytes(), ExtractionLimits())
+        assert isinstance(signature, Signature)
+        signatures.append(signature)
+    first, other = signatures[:2]
+    Ring().put("warm-up", 0, first).nearest(other, 1.0, 255.0)
