@@ -71,10 +71,22 @@ class Rate:
 
 
 class SelectorProcesses:
-    """A namespace with a fresh contract, and so many selectors of so many threads, once `start` is called."""
+    """A namespace with a fresh contract, and so many selectors of so many threads, once `start` is called.
 
-    def __init__(self, stack: Stack, *, processes: int = 1, threads: int = 2) -> None:
+    `cameras` take turns; they are spread over `CAMERAS` partitions, whose multiple they are.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        processes: int = 1,
+        threads: int = 2,
+        cameras: int = CAMERAS,
+        policy: SelectionPolicy = POLICY,
+    ) -> None:
         self._stack = stack
+        self._cameras = cameras
         self._threads = threads
         namespace = f"bench-{uuid.uuid4().hex[:8]}"
         self.kafka = KafkaSettings(
@@ -84,7 +96,7 @@ class SelectorProcesses:
             kafka_bootstrap=stack.env["WINNOW_KAFKA_BOOTSTRAP"],
             registry_url=stack.env["WINNOW_REGISTRY_URL"],
         )
-        Contract(self.kafka).apply(POLICY)
+        Contract(self.kafka).apply(policy)
         self.codec = Codec(self.kafka.registry_url)
         self.publisher = Publisher(self.kafka, client_id="bench")
         self._published = 0
@@ -94,7 +106,7 @@ class SelectorProcesses:
         """Queues a frame of the next camera; its id."""
         number = self._published
         self._published += 1
-        camera, frame_id = camera_of(number), f"{uuid.UUID(int=number)}"
+        camera, frame_id = camera_of(number, self._cameras), f"{uuid.UUID(int=number)}"
         frame = Frame(frame_id, camera, from_ms(to_ms(now())), number, "image/jpeg", unique(image, number))
         topic = self.kafka.names.frames
         self.publisher.publish(topic, camera, self.codec.encode(topic, frame), partition=number % CAMERAS)
@@ -163,9 +175,9 @@ class SelectorProcesses:
         )
 
 
-def camera_of(number: int) -> str:
+def camera_of(number: int, cameras: int = CAMERAS) -> str:
     """The camera of the frame with this number: they take turns."""
-    return f"camera-{number % CAMERAS}"
+    return f"camera-{number % cameras}"
 
 
 def unique(image: bytes, number: int) -> bytes:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from winnow_cli.failures import FAILED
+
 app = typer.Typer(no_args_is_help=True, help="Measure; every figure in docs/measurements comes from one of these.")
 
 DATA = Path(__file__).resolve().parents[5] / "shared" / "data"
@@ -235,3 +237,49 @@ def _show(runs: list[dict[str, Any]]) -> None:
             str(row["state_bytes_per_frame"]),
         )
     Console(stderr=True).print(table)
+
+
+@app.command()
+def overload(
+    plot: Annotated[Path | None, typer.Option(help="PNG of the lag over time.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Lag, and what is still seen, at 150 % of what can be judged: with overload off and on.
+
+    Renders its frames, starts servers of its own. Takes about three minutes. Exit 1 where a frame has no verdict or
+    two, or where the lag is not held within twice the limit.
+
+    Example: winnow bench overload --plot lag.png --json
+    """
+    from rich.console import Console
+
+    from winnow_cli.bench.overload import CAMERAS, LIMIT_S, LOAD, LOAD_S, load, rate_of_load
+    from winnow_cli.bench.overload_plot import draw
+    from winnow_cli.bench.overload_result import table
+    from winnow_cli.bench.overload_scene import HEIGHT, WIDTH, render
+    from winnow_cli.stack import Home, Stack
+
+    console = Console(stderr=True, highlight=False)
+
+    def say(text: str) -> None:
+        console.print(text, style="dim")
+
+    say("rendering the scene")
+    footage = render()
+    home = Home.default()
+    with Stack.start(Home(home.path / "bench", home.cache), "bench") as stack:
+        per_s = rate_of_load(stack, footage, say)
+        results = {
+            name: load(stack, footage, per_s, overload=on, say=say) for name, on in (("off", False), ("on", True))
+        }
+    console.print(table(results, LIMIT_S))
+    if plot is not None:
+        draw(results, LIMIT_S, LOAD_S, plot)
+        say(f"plot: {plot}")
+    holds = all(result.whole for result in results.values()) and results["on"].longest_s <= 2 * LIMIT_S
+    if as_json:
+        asked = {"width": WIDTH, "height": HEIGHT, "cameras": CAMERAS, "load": LOAD, "limit_s": LIMIT_S}
+        runs = {name: result.plain() for name, result in results.items()}
+        print(json.dumps({"holds": holds, **asked, "runs": runs}))
+    if not holds:
+        raise typer.Exit(FAILED)
