@@ -14,7 +14,8 @@ from rich.text import Text
 from winnow_cli.demo.compare import Comparison
 from winnow_cli.demo.watch import CameraTally
 
-REASONS = ("near_duplicate", "identical_bytes", "over_budget", "redelivered", "unreadable")
+QUALITY = ("frozen_feed", "tampered", "dark", "over_exposed", "blurred", "obscured")
+REASONS = ("near_duplicate", "identical_bytes", "over_budget", *QUALITY, "redelivered", "unreadable")
 EVENTS_SHOWN = 6
 
 

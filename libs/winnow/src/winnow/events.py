@@ -170,6 +170,20 @@ class Autopilot:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityScalars:
+    frames: int
+    cells: bytes
+    usual_changed: float
+    repeats: int
+    repeats_event_ms: int
+    repeats_broker_ms: int
+    suspect: int
+    since_usual: int
+    strange_ms: int | None = None
+    rejected_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CameraScalars:
     frames: int
     last_event_ms: int | None
@@ -182,6 +196,7 @@ class CameraScalars:
     reserve: float = 0.0
     autopilot: Autopilot | None = None
     sizes: tuple[int, ...] = ()
+    quality: QualityScalars | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +213,23 @@ class SeenIds:
     chunk: int
     frame_ids: tuple[str | bytes, ...]
     content_hashes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DetailReference:
+    mode: str
+    steps: int = 0
+    began_ms: int = 0
+    stepped_ms: int = 0
+    width: int = 0
+    height: int = 0
+    tables: bytes = b""
+    ac_steps: int = 0
+    luma: int = 0
+    saturated: int = 0
+    focus: float = 0.0
+    visibility: float = 0.0
+    grids: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +259,7 @@ class SelectorState:
     cursor: Cursor | None = None
     start: Start | None = None
     expired: Expired | None = None
+    detail: DetailReference | None = None
 
     @property
     def key(self) -> str:
@@ -242,4 +275,6 @@ class SelectorState:
             return f"{self.camera_id}|ring|{self.ring.slot}"
         if self.seen is not None:
             return f"{self.camera_id}|ids|{self.seen.chunk}"
+        if self.detail is not None:
+            return f"{self.camera_id}|detail|{self.detail.mode}"
         raise ValueError("a state record without a part")

@@ -13,6 +13,9 @@ from selector.adapters.policies import Policies
 from selector.adapters.processor import FrameProcessor
 from selector.adapters.verdicts import States
 from selector.domain.extraction import ExtractionLimits, extract
+from selector.domain.masks import EVERYTHING
+from selector.domain.quality.inspect import Memory, inspect
+from selector.domain.quality.reference import WARM_UP_STEPS
 from selector.domain.ring import Ring
 from selector.domain.signature import Signature
 from selector.settings import SelectorSettings
@@ -80,3 +83,7 @@ def warm_up() -> None:
         signatures.append(signature)
     first, other = signatures[:2]
     Ring().put("warm-up", 0, first).nearest(other, 1.0, 255.0)
+    memory = Memory()
+    for second in range(2 * WARM_UP_STEPS):
+        times = {"event_ms": 1000 * second, "broker_ms": 1000 * second}
+        _, memory = inspect(memory, first, EVERYTHING, identical=False, **times)

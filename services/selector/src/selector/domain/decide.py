@@ -12,6 +12,7 @@ from selector.domain.budget import Bucket, refill
 from selector.domain.effort import Departure, Effort, departure, remember
 from selector.domain.noise import NearDuplicateThresholds, NoiseFloor, near_duplicate_thresholds, update_noise_floor
 from selector.domain.policy import PolicyInForce
+from selector.domain.quality.inspect import inspect
 from selector.domain.ring import Match
 from selector.domain.signature import SIGNATURE_VERSION, Signature
 from selector.domain.state import CameraState
@@ -70,9 +71,11 @@ def decide(
 ) -> tuple[Verdict, CameraState]:
     """One frame's verdict and the camera's next state.
 
-    The first rule that speaks wins: redelivered, unreadable, identical_bytes, near_duplicate, over_budget, novel;
-    a due heartbeat keeps a near-duplicate, and the control share keeps whatever the rules said. Reads no clock.
-    With reduced `effort` a frame may come without a signature (`overload.needs_look`): overload.
+    The first rule that speaks wins: redelivered, unreadable, frozen_feed, identical_bytes, tampered, dark,
+    over_exposed, blurred, obscured, near_duplicate, over_budget, novel; a due heartbeat keeps a near-duplicate, and the
+    control share keeps whatever the rules said. What is rejected for its quality leaves ring, noise floor and bucket as
+    they are. With reduced `effort` a frame may come without a signature (`overload.needs_look`): overload. Reads no
+    clock.
     """
     moment, skewed = event_time(frame.captured_at, frame.broker_time)
     event_ms = to_ms(moment)
@@ -109,15 +112,25 @@ def decide(
         return verdict, replace(state, seen=seen, sizes=sizes, frames=state.frames + 1, last_event_ms=last_event_ms)
     budget = policy.policy
     bucket = refill(state.bucket, per_hour=budget.kept_per_hour, burst=budget.burst, now_ms=event_ms)
-    if identical_to is not None:
-        ruling = _Ruling("identical_bytes", identical_to=identical_to)
+    look, memory = inspect(
+        state.quality,
+        frame.signature,
+        policy.visible,
+        identical=identical_to is not None,
+        event_ms=event_ms,
+        broker_ms=to_ms(frame.broker_time),
+    )
+    state = replace(state, ring=state.ring.behind(policy.visible))
+    if identical_to is not None or look.reason:
+        ruling = _Ruling(look.reason or "identical_bytes", identical_to=identical_to)
     else:
-        ruling = _compare(state, bucket, frame.signature, budget, event_ms)
+        ruling = _compare(state, bucket, frame.signature, policy, event_ms)
     control = sampling.serves_control(
         policy.sampling_key, frame.camera_id, budget.control_every_s, state.last_event_ms, event_ms
     )
-    signals = _signals(frame.signature, ruling, bucket) | _size_signals(departed)
-    if ruling.thresholds is not None and ruling.thresholds.warm_up:
+    signals = look.signals | _signals(ruling, bucket) | _size_signals(departed)
+    flags += look.flags
+    if ruling.thresholds is not None and ruling.thresholds.warm_up and "warm_up" not in flags:
         flags.append("warm_up")
     if control:
         flags.append("control")
@@ -132,7 +145,7 @@ def decide(
         reason="control" if control else ruling.reason,
         rules=RuleOutcome("kept" if ruling.kept else "rejected", ruling.reason) if control else None,
         signals=signals,
-        thresholds=_thresholds(ruling) | _size_thresholds(departed),
+        thresholds=look.thresholds | _thresholds(ruling) | _size_thresholds(departed),
         nearest=_nearest(ruling),
         signature=frame.signature.to_bytes(),
         signature_version=SIGNATURE_VERSION,
@@ -147,6 +160,7 @@ def decide(
         bucket=bucket._replace(tokens=bucket.tokens - 1.0) if kept else bucket,
         autopilot=_autopilot(state, ruling, bucket, budget, control=control),
         noise=_noise(state.noise, ruling),
+        quality=memory,
         ring=state.ring.put(frame.frame_id, event_ms, frame.signature) if kept else state.ring,
         seen=seen,
         sizes=sizes,
@@ -178,16 +192,14 @@ def _verdict(
     )
 
 
-def _compare(
-    state: CameraState, bucket: Bucket, signature: Signature, budget: SelectionPolicy, event_ms: int
-) -> _Ruling:
+def _compare(state: CameraState, bucket: Bucket, signature: Signature, policy: PolicyInForce, event_ms: int) -> _Ruling:
     thresholds = near_duplicate_thresholds(state.noise)
     match = state.ring.nearest(signature, thresholds.cosine, thresholds.residual)
     since_kept_ms = None if state.last_kept_ms is None else event_ms - state.last_kept_ms
     novelty = None
     if match is not None:
         novelty = max(match.cosine / thresholds.cosine, match.fit.block_residual / thresholds.residual)
-    admission = admit(state.autopilot, bucket, budget, novelty=novelty, since_kept_ms=since_kept_ms)
+    admission = admit(state.autopilot, bucket, policy.policy, novelty=novelty, since_kept_ms=since_kept_ms)
     return _Ruling(admission.reason, match, None, thresholds, since_kept_ms, novelty, admission)
 
 
@@ -207,13 +219,8 @@ def _noise(floor: NoiseFloor, ruling: _Ruling) -> NoiseFloor:
     return update_noise_floor(floor, residual=ruling.match.fit.block_residual, cosine=ruling.match.cosine)
 
 
-def _signals(signature: Signature, ruling: _Ruling, bucket: Bucket) -> dict[str, float]:
-    signals = {
-        "mean_log_luma": signature.mean_log_luma,
-        "saturated_share": signature.saturated_share,
-        "tokens": bucket.tokens,
-        "reserve": bucket.reserve,
-    }
+def _signals(ruling: _Ruling, bucket: Bucket) -> dict[str, float]:
+    signals = {"tokens": bucket.tokens, "reserve": bucket.reserve}
     if ruling.since_kept_ms is not None:
         signals["since_kept_s"] = ruling.since_kept_ms / 1000
     if ruling.novelty is not None:

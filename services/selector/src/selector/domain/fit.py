@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 _Cells: TypeAlias = npt.NDArray[np.float64]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _PASSES = 3
 _KEPT_SHARE = 0.8
@@ -41,19 +42,24 @@ class GridFit(NamedTuple):
     shift_y: float
 
 
-def fit_grids(current: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]) -> GridFit:
+def fit_grids(
+    current: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], visible: npt.NDArray[np.bool_] | None = None
+) -> GridFit:
     """`current` explained as `gain*reference + offset + dx*reference_x + dy*reference_y`, and what is left.
 
     Both are uint8 (rows, columns) of one shape, at least 3x3. Trimmed least squares: three passes, each on
     the 80 % of the cells that the pass before explained best. Gain stays in 0.4..2.5, offset in +-64 grey
     levels and the shift in half a cell, so that a covered lens or another view is not explained away.
-    Saturated and black cells take no part in the fit and count only where they contradict it.
+    Saturated and black cells take no part in the fit and count only where they contradict it; cells that are not
+    `visible`, bool of the same shape, count nowhere.
     Deterministic: no fused or reordered arithmetic.
     """
-    return GridFit(*_fit(_frozen(current), _frozen(reference)))
+    if visible is None:
+        visible = np.ones(current.shape, np.bool_)
+    return GridFit(*_fit(_frozen(current), _frozen(reference), _frozen(visible)))
 
 
-def _frozen(grid: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _frozen(grid: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
     """A read-only C-contiguous view: numba compiles anew for each layout and for writable arrays."""
     view = np.ascontiguousarray(grid).view()
     view.flags.writeable = False
@@ -62,12 +68,13 @@ def _frozen(grid: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 @njit(nogil=True, cache=True)
 def _fit(
-    current: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]
+    current: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], visible: npt.NDArray[np.bool_]
 ) -> tuple[float, float, float, float, float, float]:
     a = current.ravel().astype(np.float64)
     b = reference.ravel().astype(np.float64)
     bx, by = _slopes(reference)
-    usable = _usable_cells(a, b)
+    seen = visible.ravel()
+    usable = _usable_cells(a, b, seen)
     residual = np.zeros(a.size)
     limit = np.inf
     gain, offset, dx, dy = 1.0, 0.0, 0.0, 0.0
@@ -76,7 +83,8 @@ def _fit(
             limit = _trim_limit(residual, usable)
         gain, offset, dx, dy = _least_squares((a, b, bx, by), residual, usable, limit)
         for i in range(a.size):
-            residual[i] = _contradiction(a[i], b[i], gain * b[i] + offset + dx * bx[i] + dy * by[i])
+            if seen[i]:
+                residual[i] = _contradiction(a[i], b[i], gain * b[i] + offset + dx * bx[i] + dy * by[i])
     block, cell = _largest(residual, reference.shape[0], reference.shape[1])
     return block, cell, gain, offset, dx / gain, dy / gain
 
@@ -97,15 +105,15 @@ def _slopes(grid: npt.NDArray[np.uint8]) -> tuple[_Cells, _Cells]:
 
 
 @njit(nogil=True, cache=True)
-def _usable_cells(a: _Cells, b: _Cells) -> npt.NDArray[np.bool_]:
-    """Cells neither black nor saturated in both grids; all cells where those are less than a quarter."""
+def _usable_cells(a: _Cells, b: _Cells, seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Visible cells neither black nor saturated in both grids; all visible ones where those are less than a quarter."""
     usable = np.empty(a.size, np.bool_)
     count = 0
     for i in range(a.size):
-        usable[i] = min(a[i], b[i]) > _BLACK and max(a[i], b[i]) < _SATURATED
+        usable[i] = seen[i] and min(a[i], b[i]) > _BLACK and max(a[i], b[i]) < _SATURATED
         count += usable[i]
-    if count * 4 < a.size:
-        usable[:] = True
+    if count * 4 < seen.sum():
+        usable[:] = seen
     return usable
 
 
@@ -157,6 +165,8 @@ def _least_squares(
             sab += a[i] * b[i]
             sax += a[i] * bx[i]
             say += a[i] * by[i]
+    if n == 0.0:  # all is masked
+        return 1.0, 0.0, 0.0, 0.0
     mean_a, mean_b, mean_x, mean_y = sa / n, sb / n, sx / n, sy / n
     # With the means taken out the offset leaves the system, and a 3x3 remains.
     bb, bxx, byy = sbb - sb * mean_b, sbx - sb * mean_x, sby - sb * mean_y

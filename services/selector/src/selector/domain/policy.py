@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from selector.domain.masks import EVERYTHING, Visible, visible_of
 from winnow.errors import Refused
 from winnow.events import Camera, SelectionPolicy
 
@@ -31,6 +32,7 @@ class PolicyInForce:
     split_block_s: float
     camera_version: int
     policies_version: int = -1
+    visible: Visible = EVERYTHING
 
 
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -80,12 +82,15 @@ class _Taken(NamedTuple):
     policies: Mapping[str, tuple[int, SelectionPolicy]] = MappingProxyType({})
 
 
+_UNCONFIGURED: tuple[int, Camera | None, Visible] = (-1, None, EVERYTHING)
+
+
 class PolicyBook:
     """The latest record of each key of the policies and cameras topics. One thread may write while others read."""
 
     def __init__(self) -> None:
         self._taken = _Taken()
-        self._cameras: dict[str, tuple[int, Camera]] = {}
+        self._cameras: dict[str, tuple[int, Camera, Visible]] = {}
         self._in_force: dict[str, PolicyInForce] = {}
 
     @property
@@ -109,7 +114,8 @@ class PolicyBook:
         self._in_force = {}
 
     def set_camera(self, offset: int, camera: Camera) -> None:
-        self._cameras[camera.camera_id] = (offset, camera)
+        visible = visible_of(camera.masks) if camera.masks else EVERYTHING
+        self._cameras[camera.camera_id] = (offset, camera, visible)  # as one: a version goes with its own masks
         self._in_force = {}
 
     def remove_camera(self, camera_id: str) -> None:
@@ -120,7 +126,7 @@ class PolicyBook:
     @property
     def cameras(self) -> dict[str, tuple[int, Camera]]:
         """Configured cameras by id, each with its version."""
-        return dict(self._cameras)
+        return {camera_id: (offset, camera) for camera_id, (offset, camera, _) in self._cameras.items()}
 
     @property
     def policies(self) -> dict[str, tuple[int, SelectionPolicy]]:
@@ -129,7 +135,7 @@ class PolicyBook:
 
     def keys(self, camera_id: str) -> list[str]:
         """Where a camera's policy is looked for, first to last."""
-        _, camera = self._cameras.get(camera_id, (-1, None))
+        _, camera, _ = self._cameras.get(camera_id, _UNCONFIGURED)
         return _keys(camera_id, camera.group if camera is not None else None)
 
     def in_force(self, camera_id: str) -> PolicyInForce:
@@ -142,7 +148,7 @@ class PolicyBook:
 
     def _resolve(self, camera_id: str) -> PolicyInForce:
         newest, policies = self._taken
-        camera_version, camera = self._cameras.get(camera_id, (-1, None))
+        camera_version, camera, visible = self._cameras.get(camera_id, _UNCONFIGURED)
         group = camera.group if camera is not None else None
         keys = _keys(camera_id, group)
         version, policy = next(policies[key] for key in keys if key in policies)
@@ -160,6 +166,7 @@ class PolicyBook:
             split_block_s=of_scene.split_block_s,
             camera_version=camera_version,
             policies_version=newest,
+            visible=visible,
         )
 
 

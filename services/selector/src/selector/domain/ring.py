@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from selector.domain.descriptor import DESCRIPTOR_SIZE, cosine_distances, describe
 from selector.domain.fit import GridFit, fit_grids
+from selector.domain.masks import EVERYTHING, Visible, hidden
 from selector.domain.signature import Signature
 
 RING_SIZE = 128
@@ -41,11 +43,21 @@ def _no_descriptors() -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ring:
-    """The last 128 frames that the rules kept; a value, replaced by `put`. `count` were ever put."""
+    """The last 128 frames that the rules kept; a value, replaced by `put`. `count` were ever put.
+
+    `descriptors` are of what is `visible`.
+    """
 
     count: int = 0
     kept: tuple[Kept, ...] = ()
     descriptors: npt.NDArray[np.float32] = field(default_factory=_no_descriptors)
+    visible: Visible = EVERYTHING
+
+    def behind(self, visible: Visible) -> Ring:
+        """The ring as it is compared behind other masks."""
+        if visible is self.visible:
+            return self
+        return replace(self, descriptors=_described(self.kept, visible), visible=visible)
 
     def nearest(self, signature: Signature, max_cosine: float, max_residual: float) -> Match | None:
         """The first of the four kept frames nearest by cosine that is within both limits, else that of least residual.
@@ -54,14 +66,14 @@ class Ring:
         """
         if not self.kept:
             return None
-        distances = cosine_distances(describe(signature.luma), self.descriptors)
+        distances = cosine_distances(describe(hidden(signature.luma, self.visible)), self.descriptors)
         order = np.argsort(distances, kind="stable")[:COMPARED]
         best: Match | None = None
         for place in order:
             cosine = float(distances[place])
             if best is not None and cosine > max_cosine:
                 break
-            fit = fit_grids(signature.luma, self.kept[place].luma)
+            fit = fit_grids(signature.luma, self.kept[place].luma, self.visible.luma)
             if best is None or fit.block_residual < best.fit.block_residual:
                 best = Match(self.kept[place].frame_id, cosine, fit)
             if fit.block_residual <= max_residual:
@@ -72,7 +84,7 @@ class Ring:
         """The ring with one more kept frame, in the place of the oldest where it was full."""
         slot = self.count % RING_SIZE
         entry = Kept(frame_id, event_ms, signature.to_bytes(), signature.luma)
-        descriptor = describe(signature.luma)[np.newaxis]
+        descriptor = describe(hidden(signature.luma, self.visible))[np.newaxis]
         return replace(
             self,
             count=self.count + 1,
@@ -93,5 +105,10 @@ class Ring:
         for slot in range(size):
             frame_id, event_ms, packed = kept[slot]
             entries.append(Kept(frame_id, event_ms, packed, Signature.from_bytes(packed).luma))
-        descriptors = np.stack([describe(entry.luma) for entry in entries]) if entries else _no_descriptors()
-        return Ring(count, tuple(entries), descriptors)
+        return Ring(count, tuple(entries), _described(entries, EVERYTHING))
+
+
+def _described(entries: Sequence[Kept], visible: Visible) -> npt.NDArray[np.float32]:
+    if not entries:
+        return _no_descriptors()
+    return np.stack([describe(hidden(entry.luma, visible)) for entry in entries])

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from selector.domain.autopilot import Autopilot
 from selector.domain.budget import Bucket
 from selector.domain.noise import NoiseFloor
+from selector.domain.quality import stored
+from selector.domain.quality.inspect import Memory
 from selector.domain.ring import Ring
 from selector.domain.seen import SeenWindow
 from selector.domain.signature import SIGNATURE_VERSION
 from winnow import events
-from winnow.events import CameraScalars, RingEntry, SeenIds, SelectorState
+from winnow.events import CameraScalars, DetailReference, RingEntry, SeenIds, SelectorState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +31,7 @@ class CameraState:
     bucket: Bucket = field(default_factory=Bucket)
     autopilot: Autopilot = field(default_factory=Autopilot)
     noise: NoiseFloor = field(default_factory=NoiseFloor)
+    quality: Memory = field(default_factory=Memory)
     ring: Ring = field(default_factory=Ring)
     seen: SeenWindow = field(default_factory=SeenWindow)
     sizes: tuple[int, ...] = ()
@@ -45,6 +48,8 @@ def changes(before: CameraState | None, after: CameraState) -> Iterator[Selector
         if keys and (before is None or before.seen.chunks[chunk] is not keys):
             contents = tuple(_signed(value) for value in after.seen.chunk_contents(chunk))
             yield SelectorState(camera_id, seen=SeenIds(chunk, keys, contents))
+    for reference in stored.changes(before.quality if before is not None else None, after.quality):
+        yield SelectorState(camera_id, detail=reference)
     yield SelectorState(
         camera_id,
         scalars=CameraScalars(
@@ -59,6 +64,7 @@ def changes(before: CameraState | None, after: CameraState) -> Iterator[Selector
             reserve=after.bucket.reserve,
             autopilot=events.Autopilot(*after.autopilot),
             sizes=after.sizes,
+            quality=stored.scalars(after.quality),
         ),
     )
 
@@ -71,6 +77,7 @@ def restored(records: Iterable[SelectorState]) -> tuple[dict[str, CameraState], 
     scalars: dict[str, CameraScalars] = {}
     rings: dict[str, dict[int, tuple[str, int, bytes]]] = {}
     chunks: dict[str, dict[int, tuple[tuple[str | bytes, ...], tuple[int, ...]]]] = {}
+    details: dict[str, dict[str, DetailReference]] = {}
     cursor: int | None = None
     for record in records:
         camera_id = record.camera_id or ""
@@ -81,13 +88,15 @@ def restored(records: Iterable[SelectorState]) -> tuple[dict[str, CameraState], 
         elif record.ring is not None:
             entry = record.ring
             rings.setdefault(camera_id, {})[entry.slot] = (entry.frame_id, entry.event_ms, entry.signature)
+        elif record.detail is not None:
+            details.setdefault(camera_id, {})[record.detail.mode] = record.detail
         elif record.seen is not None:
             contents = tuple(_unsigned(value) for value in record.seen.content_hashes)
             chunks.setdefault(camera_id, {})[record.seen.chunk] = (record.seen.frame_ids, contents)
     states = {}
-    for camera_id in scalars | rings | chunks:
+    for camera_id in scalars | rings | chunks | details:
         try:
-            states[camera_id] = _camera(camera_id, scalars, rings, chunks)
+            states[camera_id] = _camera(camera_id, scalars, rings, chunks, details.get(camera_id, {}))
         except ValueError as error:
             raise ValueError(f"camera {camera_id}: {error}") from error
     return states, cursor
@@ -98,6 +107,7 @@ def _camera(
     known: dict[str, CameraScalars],
     rings: dict[str, dict[int, tuple[str, int, bytes]]],
     chunks: dict[str, dict[int, tuple[tuple[str | bytes, ...], tuple[int, ...]]]],
+    details: dict[str, DetailReference],
 ) -> CameraState:
     scalars = known.get(camera_id)
     if scalars is None:
@@ -112,6 +122,7 @@ def _camera(
         bucket=Bucket(scalars.tokens, scalars.tokens_at_ms, scalars.reserve),
         autopilot=Autopilot(pilot.bar, pilot.level, pilot.unfollowed) if pilot is not None else Autopilot(),
         noise=NoiseFloor(scalars.noise.count, residual, cosine),
+        quality=stored.restored(scalars.quality, details),
         ring=Ring.restored(scalars.ring_count, rings.get(camera_id, {})),
         seen=SeenWindow.restored(scalars.seen_count, chunks.get(camera_id, {})),
         sizes=scalars.sizes,
