@@ -124,7 +124,7 @@ def peers(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Has footage/; where not, scenes are rendered.")] = DATA,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
-    """ImageHash, imagededup, cleanvision and fastdup beside Winnow: images a second, same images, one core.
+    """ImageHash, imagededup, cleanvision and fastdup beside Winnow: speed, duplicates, blur and light, on one core.
 
     Makes an environment for each tool below the cache, the first time; needs a package index for it. Takes about
     ten minutes. A tool that cannot be had or fails is a row with the reason.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+OURS = "Winnow"
 REQUIREMENTS = Path(__file__).parent / "requirements"
 
 

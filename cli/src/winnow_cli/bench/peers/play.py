@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +42,32 @@ class Answer:
     jobs: dict[str, Job]
 
 
-def write_task(folder: Path, images: Sequence[tuple[str, bytes]], pairs: Sequence[tuple[int, int]] = ()) -> None:
-    """A new folder with the images, by name, and the pairs of them, by index."""
-    (folder / "images").mkdir(parents=True)
-    for name, image in images:
-        (folder / "images" / name).write_bytes(image)
-    (folder / "task.json").write_text(json.dumps({"names": [name for name, _ in images], "pairs": list(pairs)}))
+class TaskFolder:
+    """A new folder for `children.task.Task`: the images as files, in their order, and pairs of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self.names: list[str] = []
+        self._pairs: list[tuple[int, int]] = []
+        (folder / "images").mkdir(parents=True)
+
+    def add(self, image: bytes) -> int:
+        """The image's index."""
+        self.names.append(f"{len(self.names):05d}.jpg")
+        (self.path / "images" / self.names[-1]).write_bytes(image)
+        return len(self.names) - 1
+
+    def pair(self, first: bytes, second: bytes) -> None:
+        self._pairs.append((self.add(first), self.add(second)))
+
+    def close(self) -> None:
+        """Nothing is added any more; the folder can be played."""
+        (self.path / "task.json").write_text(json.dumps({"names": self.names, "pairs": self._pairs}))
 
 
-def play(module: str, python: Path, folder: Path) -> Answer:
-    """Runs a script on a task, on one core. Raises `NotPlayed`."""
+def play(tool: str, python: Path, folder: Path) -> Answer:
+    """Runs a tool's script on a task, on one core. Raises `NotPlayed`."""
+    module = tool.lower()
     answer, log = folder / "answer.json", folder / "log.txt"
     answer.unlink(missing_ok=True)
     home = folder / f"home-{module}"

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from winnow_cli.bench.frames import camera_frames
-from winnow_cli.bench.peers import speed
-from winnow_cli.bench.peers.catalogue import PEERS, Peer
+from winnow_cli.bench.peers import quality, speed
+from winnow_cli.bench.peers.catalogue import OURS, PEERS, Peer
 from winnow_cli.bench.peers.environment import NotInstalled, python_of
 from winnow_scenes.scene import Scene, encoded
 
-OURS = "winnow"
 FOOTAGE = Path("footage", "car-detection.mp4")
 
 
@@ -25,10 +24,9 @@ def run(peers: Sequence[Peer], data: Path | None, cache: Path, say: Callable[[st
     for peer in peers:
         about[peer.name] = {"version": peer.version, "licence": peer.licence}
         try:
-            tools[peer.module] = python_of(peer, cache, say)
+            tools[peer.name] = python_of(peer, cache, say)
         except NotInstalled as error:
             about[peer.name]["not_installed"] = str(error)
-            say(f"{peer.name}: not installed: {error}")
     with tempfile.TemporaryDirectory(prefix="winnow-bench-") as folder:
         work = Path(folder)
         speeds = []
@@ -36,7 +34,8 @@ def run(peers: Sequence[Peer], data: Path | None, cache: Path, say: Callable[[st
             say(f"{size[0]}x{size[1]}: encoding {count} images")
             images = _rendered(count, size) if data is None else camera_frames(data / FOOTAGE, count, size)
             speeds.append(speed.measure(images, size, tools, work, say))
-    return {"images_of": "rendered scenes" if data is None else FOOTAGE.name, "peers": about, "speed": speeds}
+        sets = quality.measure(peers, tools, data, work, say)
+    return {"images_of": "rendered scenes" if data is None else FOOTAGE.name, "peers": about, "speed": speeds} | sets
 
 
 def chosen(names: Sequence[str]) -> list[Peer]:

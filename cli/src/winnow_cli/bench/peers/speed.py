@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from winnow_cli.bench.peers.play import Answer, NotPlayed, play, write_task
+from winnow_cli.bench.peers.play import Answer, NotPlayed, TaskFolder, play
 
-SIZES = (((1280, 720), 240), ((1920, 1080), 120))
+SIZES = (((1280, 720), 120), ((1920, 1080), 60))
 """Width and height, and how many images of it."""
 
 Say = Callable[[str], None]
@@ -19,19 +19,20 @@ Say = Callable[[str], None]
 def measure(
     images: list[bytes], size: tuple[int, int], tools: Mapping[str, Path], work: Path, say: Say
 ) -> dict[str, Any]:
-    """One size: for each tool (module name, interpreter) its jobs' figures, or why there are none."""
-    named = [(f"{number:05d}.jpg", image) for number, image in enumerate(images)]
+    """One size: for each tool (name, interpreter) its jobs' figures, or why there are none."""
     width, height = size
     found: dict[str, Any] = {}
-    folder = work / f"{width}x{height}"
-    write_task(folder, named)
-    for module, python in tools.items():
-        say(f"{width}x{height}: {module} over {len(images)} images")
+    task = TaskFolder(work / f"{width}x{height}")
+    for image in images:
+        task.add(image)
+    task.close()
+    for tool, python in tools.items():
+        say(f"{width}x{height}: {tool} over {len(images)} images")
         try:
-            found[module] = _figures(play(module, python, folder), len(images))
+            found[tool] = _figures(play(tool, python, task.path), len(images))
         except NotPlayed as error:
-            found[module] = {"failed": str(error)}
-    shutil.rmtree(folder)
+            found[tool] = {"failed": str(error)}
+    shutil.rmtree(task.path)
     return {
         "width": width,
         "height": height,
