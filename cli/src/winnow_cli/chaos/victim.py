@@ -14,13 +14,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer
 
-from selector.app import build
-from selector.settings import SelectorSettings
+from selector.__main__ import main
 from winnow.kafka import assignment, transactional, transactional_producer
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
 from winnow.lifecycle import run_service
-from winnow.settings import load
 from winnow_cli.chaos.orders import ORDER, Order, Point, look, take
 
 
@@ -104,10 +102,6 @@ def set_traps(trap: Trap) -> None:
     assignment.read_to_end = trapped_read  # type: ignore[attr-defined]
 
 
-def main() -> None:
-    set_traps(Trap(Path(os.environ[ORDER])))
-    run_service("selector", lambda stop: build(load(SelectorSettings)).run(stop))
-
-
 if __name__ == "__main__":
-    main()
+    set_traps(Trap(Path(os.environ[ORDER])))
+    run_service("selector", main)

@@ -52,7 +52,7 @@ def build(settings: SelectorSettings) -> Selector:
     references = References(Objects(settings), settings)
     processor = FrameProcessor(names, codec, policies, references, ExtractionLimits(settings.max_pixels))
     loop_settings = LoopSettings(
-        group=names.group("selector"),
+        group=settings.group,
         topic=names.frames,
         state_topic=names.state,
         instance=settings.instance,

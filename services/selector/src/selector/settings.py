@@ -19,3 +19,8 @@ class SelectorSettings(KafkaSettings, ObjectSettings, HealthSettings):
     batch_max: int = Field(64, ge=1, le=10_000, description="Most frames in one transaction.")
     linger_s: float = Field(0.04, ge=0, le=5, description="Longest wait for more frames after a transaction's first.")
     max_pixels: int = Field(100_000_000, ge=1, description="A larger picture is unreadable.")
+
+    @property
+    def group(self) -> str:
+        """The consumer group of all selectors of a namespace."""
+        return self.names.group("selector")

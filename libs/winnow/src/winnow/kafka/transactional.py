@@ -54,9 +54,7 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
         self._settings = settings
         self._health = health
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="extract")
-        self._producer = TransactionalProducer(
-            kafka, f"{settings.group}.{settings.instance}", client_id=settings.instance, health=health
-        )
+        self._producer = TransactionalProducer(kafka, settings.group, settings.instance, health=health)
         self._consumer = Consumer(
             {
                 **config.consumer(kafka, settings.group, client_id=settings.instance),

@@ -24,6 +24,23 @@ CALL_S, GRACE_S = 15.0, 2.0
 """As long as a transaction may be open: what has not ended by then does not end any more."""
 
 
+def transactional_id(group: str, instance: str) -> str:
+    """The name under which an instance's transactions go on where a dead process of its name left them."""
+    return f"{group}.{instance}"
+
+
+def free_readers(kafka: KafkaSettings, group: str, instance: str) -> None:
+    """Aborts what a dead process of this name left open, for readers wait for its end; tried once, briefly.
+
+    `TransactionalProducer.start` does the same, later and for as long as it takes: here nothing is lost by a failure.
+    """
+    producer = Producer(config.transactional_producer(kafka, transactional_id(group, instance), client_id=instance))
+    try:
+        producer.init_transactions(INIT_S)
+    except KafkaException as error:
+        log.info("readers of an earlier process may have to wait", reason=str(error))
+
+
 class Ended(Enum):
     """How a transaction ended."""
 
@@ -37,8 +54,8 @@ class Ended(Enum):
 class TransactionalProducer:
     """Outputs, state and offsets that move together, under a name that fences off whoever had it before."""
 
-    def __init__(self, kafka: KafkaSettings, transactional_id: str, *, client_id: str, health: Health) -> None:
-        self._config = config.transactional_producer(kafka, transactional_id, client_id=client_id)
+    def __init__(self, kafka: KafkaSettings, group: str, instance: str, *, health: Health) -> None:
+        self._config = config.transactional_producer(kafka, transactional_id(group, instance), client_id=instance)
         self._health = health
         self._producer = Producer(self._config)
 
