@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer
 from selector.__main__ import main
 from winnow.kafka import assignment, transactional, transactional_producer
 from winnow.kafka.record import Record
-from winnow.kafka.restore import read_to_end
+from winnow.kafka.restore import last_of_each_key
 from winnow.lifecycle import run_service
 from winnow_cli.chaos.orders import ORDER, Order, Point, look, take
 
@@ -93,13 +93,13 @@ def set_traps(trap: Trap) -> None:
             trap.reached(Point.DURING_ASSIGN)
 
     def trapped_read(*arguments: Any, **more: Any) -> Iterator[Record]:
-        for record in read_to_end(*arguments, **more):
+        for record in last_of_each_key(*arguments, **more):
             trap.reached(Point.DURING_RESTORE)
             yield record
 
     transactional_producer.Producer = TrappedProducer  # type: ignore[attr-defined]
     transactional.Consumer = TrappedConsumer  # type: ignore[attr-defined]
-    assignment.read_to_end = trapped_read  # type: ignore[attr-defined]
+    assignment.last_of_each_key = trapped_read  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -190,6 +190,35 @@ def quality(
         print(json.dumps({"seed": seed, "footage": folder is not None, "figures": rows}))
 
 
+@app.command()
+def restore(
+    cameras: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Seconds until one selector has the state of many cameras back, after an hour of frames; bytes of a full state.
+
+    Starts servers of its own. Takes about two minutes.
+
+    Example: winnow bench restore --cameras 1000 --json
+    """
+    from rich.console import Console
+
+    from winnow_cli.bench.restore import run
+    from winnow_cli.stack import Home, Stack
+
+    console = Console(stderr=True, highlight=False)
+    home = Home.default()
+    with Stack.start(Home(home.path / "bench", home.cache), "bench") as stack:
+        found = run(stack, cameras, lambda text: console.print(text, style="dim"))
+    console.print(
+        f"{cameras} cameras, {found['records']:,} records of {found['log_mb']:.0f} MB: restored in "
+        f"{found['restore_s']:.1f} s ({found['start_to_ready_s']:.1f} s from the process's start), "
+        f"{found['rss_mb']:.0f} MB of memory; a full state has {found['state_bytes_per_camera'] / 1000:.0f} KB"
+    )
+    if as_json:
+        print(json.dumps(found))
+
+
 def _show_ingest(runs: list[dict[str, Any]], camera: dict[str, float]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -16,7 +16,7 @@ from winnow.errors import DependencyDown, StateMismatch
 from winnow.kafka import config
 from winnow.kafka.processor import LoopSettings, Output, Processor, StateT
 from winnow.kafka.record import Record
-from winnow.kafka.restore import log_end, log_start, read_to_end
+from winnow.kafka.restore import last_of_each_key, log_end, log_start
 from winnow.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -192,7 +192,7 @@ class Assignment(Generic[StateT]):
 
     def _restore_once(self, partition: int, cancelled: threading.Event) -> Owned[StateT] | None:
         committed = self._committed(partition)
-        records = read_to_end(
+        records = last_of_each_key(
             self._kafka,
             self._settings.state_topic,
             partition,

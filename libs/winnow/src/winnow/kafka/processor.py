@@ -44,7 +44,7 @@ class Processor(Protocol[StateT, ExtractT]):
         """
 
     def restore(self, partition: int, records: Iterable[Record]) -> tuple[StateT, int | None]:
-        """State and cursor from the state topic's records; the cursor is None where there is none yet."""
+        """State and cursor from the last state record of each key; the cursor is None where there is none yet."""
 
     def decide(self, state: StateT, batch: list[tuple[Record, ExtractT]]) -> Decided[StateT]:
         """Outputs and next state for records in the order of their offsets. Raises `DependencyDown` as `extract`."""

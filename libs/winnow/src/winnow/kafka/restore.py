@@ -10,6 +10,7 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
+    Message,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -50,46 +51,77 @@ def _offset(admin: AdminClient, topic: str, partition: int, spec: OffsetSpec) ->
         raise DependencyDown(f"broker: offsets of {topic}/{partition}: {error}") from error
 
 
-def read_to_end(
+def read_to_end(settings: KafkaSettings, topic: str, partition: int, *, client_id: str) -> Iterator[Record]:
+    """The committed records of a partition, from its beginning up to its end as it was at the call.
+
+    Waits for transactions that are open at the call: they end by commit, abort or the broker's time-out. Raises
+    `DependencyDown`.
+    """
+    return map(record_of, _to_end(settings, topic, partition, client_id=client_id))
+
+
+def last_of_each_key(
     settings: KafkaSettings,
     topic: str,
     partition: int,
     *,
     client_id: str,
     cancelled: Callable[[], bool] = lambda: False,
-    start: int | None = None,
 ) -> Iterator[Record]:
-    """The committed records of a partition, from its beginning or `start`, up to its end as it was at the call.
+    """Of what `read_to_end` reads, the last record of each key: what compaction would leave of it.
 
-    Waits for transactions that are open at the call: they end by commit, abort or the broker's time-out. Ends early
-    when `cancelled()`. Raises `DependencyDown`.
+    Only these are made records of: of a state topic that is not compacted yet they are one in twenty. Reads all before
+    it gives the first; ends early when `cancelled()`. Raises `DependencyDown`.
     """
+    messages = _to_end(settings, topic, partition, client_id=client_id, cancelled=cancelled)
+    latest = {message.key(): message for message in messages}
+    return map(record_of, latest.values())
+
+
+def _to_end(
+    settings: KafkaSettings,
+    topic: str,
+    partition: int,
+    *,
+    client_id: str,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Message]:
     admin = AdminClient(config.admin(settings))
-    target = log_end(admin, topic, partition)
-    if target == 0:
+    end = log_end(admin, topic, partition)
+    if end == 0:
         return
     # The offset itself, not OFFSET_BEGINNING: the client looks that up only 0.5 s later, when it knows the leader.
-    first = log_start(admin, topic, partition) if start is None else start
-    consumer = span_consumer(settings, client_id=client_id)
+    start = log_start(admin, topic, partition)
+    # Small records, and all of them are wanted: their bytes alone bound what is fetched ahead.
+    consumer = span_consumer(settings, client_id=client_id, ahead=100_000)
     try:
-        yield from read_span(consumer, topic, partition, first, target, cancelled=cancelled)
+        yield from _messages(consumer, topic, partition, start, end, cancelled=cancelled)
     finally:
         consumer.close()
 
 
-def span_consumer(settings: KafkaSettings, *, client_id: str) -> Consumer:
-    """A consumer for `read_span`."""
+def span_consumer(settings: KafkaSettings, *, client_id: str, ahead: int = 1000) -> Consumer:
+    """A consumer for `read_span`, which fetches about `ahead` records ahead."""
     return Consumer(
         {
             **config.reader(settings, client_id=client_id),
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 10,
+            "queued.min.messages": ahead,
         }
     )
 
 
-def read_span(
+def read_span(consumer: Consumer, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
+    """The committed records from `start` up to `end`, that one not included; takes the consumer for itself.
+
+    Waits for transactions that are open below `end`. Raises `DependencyDown`.
+    """
+    return map(record_of, _messages(consumer, topic, partition, start, end))
+
+
+def _messages(
     consumer: Consumer,
     topic: str,
     partition: int,
@@ -97,11 +129,7 @@ def read_span(
     end: int,
     *,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[Record]:
-    """The committed records from `start` up to `end`, that one not included; takes the consumer for itself.
-
-    Waits for transactions that are open below `end`. Ends early when `cancelled()`. Raises `DependencyDown`.
-    """
+) -> Iterator[Message]:
     consumer.assign([TopicPartition(topic, partition, start)])
     silent_since = time.monotonic()
     while not cancelled():
@@ -111,12 +139,12 @@ def read_span(
                 raise DependencyDown(f"broker: {topic}/{partition} could not be read to {end} for 60 s")
             continue
         silent_since = time.monotonic()
-        for message in [first, *consumer.consume(1000, 0)]:
+        for message in [first, *consumer.consume(10_000, 0)]:
             error = message.error()
             if error is None:
                 if int(message.offset() or 0) >= end:
                     return
-                yield record_of(message)
+                yield message
             elif error.code() == KafkaError._PARTITION_EOF:
                 # The EOF offset passes trailing control records; with a transaction open it stops before them.
                 if int(message.offset() or 0) >= end:
