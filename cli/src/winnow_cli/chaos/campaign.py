@@ -44,8 +44,9 @@ JOINING = (Point.DURING_RESTORE, Point.DURING_ASSIGN, Point.DURING_REVOKE)
 """Points that are reached when a second member joins."""
 
 
-def plan(kills: int, chance: random.Random) -> list[Attack]:
+def plan(kills: int, seed: int) -> list[Attack]:
     """A kill at every point and one stop, then whatever chance gives, in the order of chance."""
+    chance = random.Random(seed)
     first = [*KILLS, chance.choice(STOPS)]
     chance.shuffle(first)
     return first[:kills] + chance.choices([*KILLS, *STOPS], k=max(0, kills - len(first)))
@@ -91,8 +92,9 @@ class Campaign:
                     self.held_s[freed_by].append(since_s)
             if attack.signal is signal.SIGSTOP and since_s > wakes_s:
                 victim.signal(signal.SIGCONT)
-            if time.monotonic() > deadline_s:
-                raise WinnowError(f"{attack}: not all is judged after {TIMEOUT_S:g} s; {self._where_it_is()}")
+            nobody = not any(member.alive for member in self._members)
+            if nobody or time.monotonic() > deadline_s:
+                raise WinnowError(f"{attack}: not all is judged after {since_s:.0f} s; {self._where_it_is()}")
         recovery_s = time.monotonic() - began_s
         self.recovery_s.append(recovery_s)
         if attack.signal is signal.SIGSTOP:
@@ -108,7 +110,7 @@ class Campaign:
         if attack.point in JOINING:
             while len(self._alive()) > 1:
                 self._members.pop(self._chance.randrange(2)).leave()
-            self._settle()
+            self.settle()
             half = len(records) // 2
             self._arena.feed(records[:half])
             if attack.point is Point.DURING_REVOKE:
@@ -124,7 +126,7 @@ class Campaign:
         else:
             if len(self._alive()) < 2 and (attack.signal is signal.SIGSTOP or self._chance.random() < 0.5):
                 self._start()
-            self._settle()
+            self.settle()
             victim = self._chance.choice(self._members)
             if attack.point is not Point.ANYWHERE:
                 order.give(victim.order)
@@ -169,7 +171,7 @@ class Campaign:
                 self._members.remove(member)
         return self._members
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Waits until every member runs partitions of its own and no dead one holds any."""
         if not self._alive():
             self._start()

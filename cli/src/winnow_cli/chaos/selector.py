@@ -12,7 +12,7 @@ from pathlib import Path
 from winnow.clock import now
 from winnow_cli.chaos import members
 from winnow_cli.chaos.arena import Arena, until
-from winnow_cli.chaos.campaign import Attack, Campaign, plan
+from winnow_cli.chaos.campaign import Attack, Campaign
 from winnow_cli.chaos.compare import Difference, compare
 from winnow_cli.chaos.feed import InputRecord, stream
 from winnow_cli.stack import Stack
@@ -40,9 +40,15 @@ class Report:
 
 
 def run(
-    stack: Stack, folder: Path, *, kills: int, seed: int, say: Say, command: tuple[str, ...] = members.VICTIM
+    stack: Stack,
+    folder: Path,
+    attacks: list[Attack],
+    *,
+    seed: int,
+    say: Say,
+    command: tuple[str, ...] = members.VICTIM,
 ) -> Report:
-    """Attacks one group `kills` times while it judges a stream that another one judged in peace, and compares.
+    """Attacks one group while it judges a stream that another one judged in peace, and compares.
 
     Raises `WinnowError` where a point is not reached or a member ends in another way than it should.
     """
@@ -52,21 +58,20 @@ def run(
         peace.codec,
         peace.names.frames,
         peace.partitions,
-        frames=(kills + 1) * FRAMES_PER_ATTACK,
+        frames=(len(attacks) + 1) * FRAMES_PER_ATTACK,
         seed=seed,
         begin=now().replace(microsecond=0) - HISTORY,
     )
     say(f"{len(frames)} frames in {peace.partitions} partitions, judged in peace")
     _in_peace(peace, folder, frames)
-    chance = random.Random(seed)
-    attacks = plan(kills, chance)
-    campaign = Campaign(war, folder, chance, command)
-    size = -(-len(frames) // (kills + 1))
+    campaign = Campaign(war, folder, random.Random(seed), command)
+    size = -(-len(frames) // (len(attacks) + 1))
     try:
         campaign.begin(frames[:size])
         for number, attack in enumerate(attacks, 1):
             recovery_s = campaign.attack(attack, frames[number * size : (number + 1) * size])
-            say(f"{number}/{kills} {attack}: all judged {recovery_s:.1f} s later")
+            say(f"{number}/{len(attacks)} {attack}: all judged {recovery_s:.1f} s later")
+        campaign.settle()
     finally:
         campaign.end()
     return Report(Counter(attacks), compare(war, peace), campaign.recovery_s, campaign.held_s)

@@ -41,6 +41,7 @@ def selector(
     """
     from rich.console import Console
 
+    from winnow_cli.chaos.campaign import plan
     from winnow_cli.chaos.selector import run
     from winnow_cli.stack import Home, Stack
 
@@ -48,7 +49,9 @@ def selector(
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     home = Home.default()
     with Stack.start(Home(home.path / "chaos", home.cache), "chaos") as stack:
-        report = run(stack, stack.run.path, kills=kills, seed=seed, say=lambda text: console.print(text, style="dim"))
+        report = run(
+            stack, stack.run.path, plan(kills, seed), seed=seed, say=lambda text: console.print(text, style="dim")
+        )
     Console(highlight=False).print(_table(report))
     difference = report.difference
     for example in difference.examples:
