@@ -69,14 +69,15 @@ def warm_up() -> None:
     cv2.setNumThreads(1)  # the threads are ours: one frame each
     picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     small = picture[:64, :96]
-    progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
-    signatures = []
+    plain: list[int] = []
+    progressive: list[int] = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    signatures: list[Signature] = []
     for kind, pixels, settings in (
-        (".jpg", picture, []),
-        (".jpg", picture[..., 0], []),
-        (".jpg", small, []),
+        (".jpg", picture, plain),
+        (".jpg", picture[..., 0], plain),
+        (".jpg", small, plain),
         (".jpg", picture, progressive),
-        (".png", small, []),
+        (".png", small, plain),
     ):
         signature = extract(cv2.imencode(kind, pixels, settings)[1].tobytes(), ExtractionLimits())
         assert isinstance(signature, Signature)
