@@ -11,7 +11,7 @@ from selector.domain.state import CameraState, changes
 from winnow.events import SelectorState, Verdict
 from winnow_cli.replay.difference import Difference, first_difference
 from winnow_cli.replay.history import History
-from winnow_cli.replay.partition import observed
+from winnow_cli.replay.partition import effort_of, observed
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Comparison:
             return
         camera_id = frame.camera_id
         state = self.states.get(camera_id) or CameraState(camera_id)
-        again, self.states[camera_id] = decide(state, frame, self.history.in_force(verdict))
+        again, self.states[camera_id] = decide(state, frame, self.history.in_force(verdict), effort_of(verdict))
         found = self.cameras.get(camera_id)
         if found is None:
             found = self.cameras[camera_id] = CameraComparison()

@@ -9,6 +9,7 @@ from typing import Protocol
 from ledger.domain.batch import Row
 from ledger.domain.ranges import Range, count, intersect, subtract
 from selector.domain.decide import ObservedFrame
+from selector.domain.effort import Effort
 from selector.domain.signature import Signature
 from selector.domain.state import CameraState
 from winnow.errors import Refused
@@ -122,8 +123,18 @@ def _to(found: Walk, offset: int, snapshot: Snapshot, unexplained: Unexplained) 
     found.end = offset
 
 
+def effort_of(verdict: Verdict) -> Effort:
+    """The effort that the verdict was made with. Raises `Refused` for one that this release does not know."""
+    try:
+        return Effort(verdict.effort)
+    except ValueError as error:
+        raise Refused(f"{error}; a newer release can replay it") from error
+
+
 def observed(verdict: Verdict) -> ObservedFrame | None:
     """The frame as the decision saw it; None where there was none to make: the record was refused as it is.
+
+    A frame that reduced effort did not look at comes without a signature, as it did live.
 
     Raises `Refused` for a signature of another version.
     """

@@ -12,7 +12,7 @@ from selector.domain.policy import PolicyInForce
 from selector.domain.state import CameraState
 from winnow.events import Outcome, Verdict
 from winnow_cli.replay.history import History
-from winnow_cli.replay.partition import observed
+from winnow_cli.replay.partition import effort_of, observed
 
 
 class Pair(NamedTuple):
@@ -44,7 +44,9 @@ class WhatIf:
             return
         camera_id = frame.camera_id
         state = self.states.get(camera_id) or CameraState(camera_id)
-        other, self.states[camera_id] = decide(state, frame, self._policy(self.history.in_force(verdict)))
+        other, self.states[camera_id] = decide(
+            state, frame, self._policy(self.history.in_force(verdict)), effort_of(verdict)
+        )
         pairs = self.cameras.get(camera_id)
         if pairs is None:
             pairs = self.cameras[camera_id] = Counter()
