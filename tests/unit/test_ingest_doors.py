@@ -115,6 +115,15 @@ def test_what_is_not_a_picture_is_named(tmp_path: Path) -> None:
     assert sum(isinstance(i, Frame) for i in found) == 1
 
 
+def test_a_video_in_a_folder_is_told_how_to_be_given(video: Path, tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["b.jpg"])
+    (tmp_path / "a.mp4").write_bytes(video.read_bytes())
+    refused, frame = items(tmp_path)
+    assert isinstance(refused, NotTaken)
+    assert isinstance(frame, Frame)
+    assert (refused.reason, "by its own path" in refused.why) == ("video", True)
+
+
 def test_what_cannot_be_read_or_is_no_file_is_named_and_spoils_no_other(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["b.jpg"])
     (tmp_path / "a.jpg").symlink_to(tmp_path / "gone.jpg")

@@ -10,10 +10,13 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from ingest.domain.capture_time import exif_time
+from ingest.domain.picture import without_exif
 
 
 def taken_at(picture: Path | bytes) -> datetime | None:
     """DateTimeOriginal of a JPEG, PNG or WebP; None where it has none or is no picture. Never raises."""
+    if isinstance(picture, bytes) and without_exif(picture):
+        return None  # 2 us instead of Pillow's 20
     base = ExifTags.Base
     file = io.BytesIO(picture) if isinstance(picture, bytes) else picture
     try:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.adapters.exif import taken_at
-from ingest.domain.picture import LARGEST_BYTES, refusal
+from ingest.domain.picture import LARGEST_BYTES, is_video, refusal, without_exif
 from winnow.clock import EPOCH
 
-BEGINNING_BYTES = 16
+BEGINNING_BYTES = 4096
+"""Mostly the whole header of a JPEG."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,16 @@ def look(path: Path) -> Look:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return Look(path, ("not_a_file", "not a file (a device, or a link to a folder)"))
-        refused = refusal(beginning(path), status.st_size)
+        first = beginning(path)
+        refused = refusal(first, status.st_size)
+        if is_video(first):
+            refused = ("video", "a video; of a folder only pictures are taken: give the video by its own path")
     except OSError as error:
         return Look(path, _unreadable(error))
     if refused is not None:
         return Look(path, refused)
-    return Look(path, None, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC), taken_at(path))
+    taken = None if without_exif(first) else taken_at(path)
+    return Look(path, None, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC), taken)
 
 
 def whole(path: Path) -> tuple[bytes, tuple[str, str] | None]:
@@ -59,7 +64,7 @@ def whole(path: Path) -> tuple[bytes, tuple[str, str] | None]:
 
 
 def beginning(path: Path) -> bytes:
-    """The first bytes, as many as tell a picture."""
+    """The first bytes, enough to tell a picture."""
     with path.open("rb") as file:
         return file.read(BEGINNING_BYTES)
 

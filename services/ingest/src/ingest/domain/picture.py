@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 INLINE_LIMIT_BYTES = 900_000
 """Larger images go by reference (the topic takes 2 MiB, a selected frame carries more beside it)."""
 
@@ -13,6 +15,8 @@ LARGEST_PIXELS = 100_000_000
 
 MOST_SEGMENTS = 1000
 """Of a JPEG's header that are looked at; real ones have some dozens."""
+
+END_OF_IMAGE, START_OF_SCAN = 0xD9, 0xDA
 
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
@@ -38,6 +42,15 @@ def refusal(image: bytes, size_bytes: int) -> tuple[str, str] | None:
     return None
 
 
+def is_video(beginning: bytes) -> bool:
+    """Whether a file is a video by its first 12 bytes: MP4 or MOV, Matroska or WebM, AVI, or an MPEG stream."""
+    return (
+        beginning[4:8] in (b"ftyp", b"moov", b"mdat")
+        or beginning.startswith((b"\x1aE\xdf\xa3", b"\0\0\1\xba"))
+        or (beginning[:4] == b"RIFF" and beginning[8:12] == b"AVI ")
+    )
+
+
 def declared_size(image: bytes) -> tuple[int, int] | None:
     """Width and height in pixels by the header of a JPEG, PNG or WebP; None where that holds none.
 
@@ -61,17 +74,42 @@ def declared_size(image: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(image: bytes) -> tuple[int, int] | None:
+    for marker, at in _segments(image):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(image[at + 5 : at + 7], "big"), int.from_bytes(image[at + 3 : at + 5], "big")
+    return None
+
+
+def without_exif(beginning: bytes) -> bool:
+    """Whether a JPEG has no EXIF data for certain: its header is here up to the picture's own data, and none in it.
+
+    Source: Exif 3.0, section 4.5.2 (APP1, beginning with its identifier code).
+    """
+    if content_type(beginning) != "image/jpeg":
+        return False
+    marker = 0
+    for marker, at in _segments(beginning):
+        if marker == 0xE1 and beginning[at + 2 : at + 6] == b"Exif":
+            return False
+    return marker == START_OF_SCAN
+
+
+def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
+    """Markers of a JPEG's header, and where the length that follows each stands; the last is the first scan's.
+
+    Ends without that where the bytes do, or where they are no header.
+    """
     at = 2
     for _ in range(MOST_SEGMENTS):
-        if image[at : at + 2] == b"\xff\xff":  # fill
+        if jpeg[at : at + 2] == b"\xff\xff":  # fill
             at += 1
             continue
-        if image[at : at + 1] != b"\xff" or len(image) < at + 9 or image[at + 1] in (0xD9, 0xDA):
-            return None
-        if 0xC0 <= image[at + 1] <= 0xCF and image[at + 1] not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(image[at + 7 : at + 9], "big"), int.from_bytes(image[at + 5 : at + 7], "big")
-        at += 2 + int.from_bytes(image[at + 2 : at + 4], "big")
-    return None
+        if jpeg[at : at + 1] != b"\xff" or len(jpeg) < at + 9 or jpeg[at + 1] == END_OF_IMAGE:
+            return
+        yield jpeg[at + 1], at + 2
+        if jpeg[at + 1] == START_OF_SCAN:
+            return
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
 
 
 def complete(image: bytes) -> bool:

@@ -29,7 +29,6 @@ class Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = Field(
-        min_length=1,
         repr=False,
         description="A video, a picture, a folder of pictures, s3://BUCKET/PREFIX, topic:NAME, scene:KIND?…, or a live "
         "camera: rtsp://…, http://…, usb:/dev/video0.",
@@ -48,6 +47,8 @@ class Source(BaseModel):
     @field_validator("source")
     @classmethod
     def _source(cls, source: str) -> str:
+        if not source:
+            raise PydanticCustomError("source", "it is empty; name a file, a folder or an address")
         if source == TOPIC:
             raise PydanticCustomError("topic", "topic: names no topic")
         if "://" in source and not source.lower().startswith(KINDS):

@@ -107,7 +107,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     422: _problem(
         "A picture, a parameter or an archive that is wrong; nothing was taken, and the same request will not be.",
         ("damaged", "a damaged PNG: image file is truncated"),
-        ("parameter", "query sequence: Input should be greater than or equal to 0"),
+        ("parameter", "sequence: Input should be greater than or equal to 0"),
     ),
     503: _problem(
         "Not now; nothing of it was acknowledged. Send the same request again: the same file stays the same frame.",

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ingest.adapters.outbox import Kept, NotTaken
 from ingest.adapters.spool import NoRoom
 from ingest.adapters.uploads.answers import REQUEST_BODY, RESPONSES, Problem, Rejection, Taken
 from ingest.adapters.uploads.body import DISK_BYTES, MEMORY_BYTES, Share, chunks, declared_bytes
-from ingest.adapters.uploads.files import Given
 from ingest.adapters.uploads.keys import Keys
+from ingest.adapters.uploads.parameters import NOTHING, PARAMETERS, given
 from ingest.adapters.uploads.taking import Intake
 from ingest.domain.picture import INLINE_LIMIT_BYTES, LARGEST_BYTES
 from ingest.domain.upload import IMAGE_TYPES, LARGEST_REQUEST_BYTES, MULTIPART, ZIP
 from winnow import metrics
-from winnow.errors import PoisonRecord
-from winnow.identity import MAX_FRAME_ID_BYTES, check_camera_id, check_frame_id
 
 TYPES = (*IMAGE_TYPES, MULTIPART, ZIP)
-MOST_SEQUENCE = 2**63 - 1
-PARAMETERS = {"captured_at", "frame_id", "sequence"}
-BEARER = HTTPBearer(auto_error=False, description="The camera's key, which `winnow upload-key CAMERA` makes.")
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The camera's key, which `winnow upload-key CAMERA` makes.",
+}
 
 _DESCRIPTION = """
 Pictures of cameras, one or many in a request. A request is taken whole or not at all; what was answered with 201 or 202
@@ -45,63 +41,34 @@ class Limits:
 
 def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
     """The application; `docs` pages are left out, since they load their scripts from elsewhere."""
-    api = FastAPI(title="Winnow uploads", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="Winnow uploads", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )  # fmt: skip
     api.add_exception_handler(Rejection, _rejected)  # type: ignore[arg-type]
-    api.add_exception_handler(RequestValidationError, _wrong_parameter)  # type: ignore[arg-type]
     api.add_exception_handler(HTTPException, _no_such)  # type: ignore[arg-type]
     for not_now in (NoRoom, NotTaken, OSError):
         api.add_exception_handler(not_now, _not_now)
     api.add_exception_handler(Exception, _unexpected)
     memory, disk = Share(MEMORY_BYTES), Share(DISK_BYTES)
 
-    async def authorised(
-        camera_id: Annotated[str, Path()],
-        sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
-    ) -> None:
-        if sent is None:
-            raise Rejection(
-                401,
-                "no_key",
-                "send the camera's key: `Authorization: Bearer KEY`. `winnow upload-key CAMERA` makes one",
-            )
-        if not keys.allows(sent.credentials, camera_id):
-            if keys.knows(sent.credentials):
-                raise Rejection(403, "other_camera", f"the key is not one of camera {camera_id}")
-            raise Rejection(401, "unknown_key", "the key is not known. `winnow upload-key CAMERA` makes one")
-
     @api.post(
         "/v1/cameras/{camera_id:path}/frames",
         status_code=201,
         response_model=None,
         responses=RESPONSES,
-        openapi_extra={"requestBody": REQUEST_BODY},
-        dependencies=[Depends(authorised)],
+        openapi_extra={"parameters": PARAMETERS, "requestBody": REQUEST_BODY, "security": [{"HTTPBearer": []}]},
         summary="Send pictures of a camera",
     )
-    async def send_frames(
-        request: Request,
-        camera_id: Annotated[str, Path(description="The camera's id.", min_length=1)],
-        captured_at: Annotated[
-            datetime | None, Query(description="When the one image was taken, ISO 8601; UTC without a zone.")
-        ] = None,
-        frame_id: Annotated[
-            str | None,
-            Query(description="The one image's id within its camera.", min_length=1, max_length=MAX_FRAME_ID_BYTES),
-        ] = None,
-        sequence: Annotated[
-            int | None, Query(description="The camera's own running number.", ge=0, le=MOST_SEQUENCE)
-        ] = None,
-    ) -> Response:
+    async def send_frames(request: Request) -> Response:
         """Sends one picture (the body), several (a form's files) or a zip of them.
 
         201: the broker has all. 202: all are safe, some of them on disk until the broker is back. Everything else:
         nothing was acknowledged. captured_at, frame_id and sequence are for one picture alone.
         """
-        unknown = sorted(set(request.query_params) - PARAMETERS)
-        if unknown:  # a misspelt time would be a time lost
-            raise Rejection(422, "parameter", f"no parameter {unknown[0]!r}; there are {', '.join(sorted(PARAMETERS))}")
-        given = Given(_utc(captured_at), frame_id, sequence)
-        _check_ids(camera_id, frame_id)
+        camera_id = request.path_params["camera_id"]
+        _authorise(keys, request.headers.get("authorization", ""), camera_id)
+        about = given(camera_id, request.query_params)
         content_type = request.headers.get("content-type", "")
         kind = content_type.partition(";")[0].strip().lower()
         if kind not in TYPES:
@@ -114,8 +81,8 @@ def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
         if kind in IMAGE_TYPES and declared <= INLINE_LIMIT_BYTES:
             async with memory.hold(declared):
                 file = b"".join([chunk async for chunk in body])
-                return _answer(await intake.small(camera_id, file, given))
-        if kind not in IMAGE_TYPES and given != Given():
+                return _answer(await intake.small(camera_id, file, about))
+        if kind not in IMAGE_TYPES and about != NOTHING:
             raise Rejection(422, "parameter", "captured_at, frame_id and sequence are for one image alone")
         # A body that takes its time to come does so on disk, and keeps no memory from others.
         async with disk.hold(declared), intake.received(body) as received, memory.hold(LARGEST_BYTES):
@@ -123,24 +90,22 @@ def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
                 return _answer(await intake.form(camera_id, content_type, received))
             if kind == ZIP:
                 return _answer(await intake.zip(camera_id, received))
-            return _answer(await intake.large(camera_id, received, given))
+            return _answer(await intake.large(camera_id, received, about))
 
+    api.openapi()["components"]["securitySchemes"] = {"HTTPBearer": BEARER}
     return api
 
 
-def _check_ids(camera_id: str, frame_id: str | None) -> None:
-    try:
-        check_camera_id(camera_id)
-        check_frame_id(frame_id or "")
-    except PoisonRecord as error:
-        raise Rejection(422, "parameter", str(error)) from None
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    try:
-        return time if time is None else time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    except OverflowError:
-        raise Rejection(422, "parameter", "captured_at is outside the years 1 to 9999") from None
+def _authorise(keys: Keys, authorization: str, camera_id: str) -> None:
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Rejection(
+            401, "no_key", "send the camera's key: `Authorization: Bearer KEY`. `winnow upload-key CAMERA` makes one"
+        )
+    if not keys.allows(key, camera_id):
+        if keys.knows(key):
+            raise Rejection(403, "other_camera", f"the key is not one of camera {camera_id}")
+        raise Rejection(401, "unknown_key", "the key is not known. `winnow upload-key CAMERA` makes one")
 
 
 def _answer(taken: Taken) -> Response:
@@ -155,11 +120,6 @@ def _json(status: int, body: str, headers: dict[str, str] | None = None) -> Resp
 
 async def _rejected(_: Request, error: Rejection) -> Response:
     return _json(error.status, error.problem.model_dump_json(), error.headers)
-
-
-async def _wrong_parameter(request: Request, error: RequestValidationError) -> Response:
-    said = "; ".join(f"{' '.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return await _rejected(request, Rejection(422, "parameter", said))
 
 
 async def _no_such(_: Request, error: HTTPException) -> Response:

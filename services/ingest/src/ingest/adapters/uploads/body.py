@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ingest.adapters.uploads.answers import Rejection
 
@@ -71,13 +71,12 @@ def declared_bytes(request: Request, most_bytes: int) -> int:
 
 async def chunks(request: Request, most_bytes: int, read_timeout_s: float, timeout_s: float) -> AsyncIterator[bytes]:
     """The body as it comes, counted. Raises `Rejection`: 413 for more than `most_bytes`, 408 for one too slow."""
-    loop, read_bytes = asyncio.get_running_loop(), 0
+    loop, read_bytes, more = asyncio.get_running_loop(), 0, True
     ends_at_s = loop.time() + timeout_s
-    stream = aiter(request.stream())
-    while True:
+    while more:
         try:
             async with asyncio.timeout_at(min(ends_at_s, loop.time() + read_timeout_s)):
-                chunk = await anext(stream, None)
+                message = await request.receive()
         except TimeoutError:
             slow = (
                 f"no byte came for {read_timeout_s:g} s"
@@ -85,12 +84,9 @@ async def chunks(request: Request, most_bytes: int, read_timeout_s: float, timeo
                 else f"not whole after {timeout_s:g} s"
             )
             raise Rejection(408, "too_slow", f"{slow}; nothing was taken") from None
-        except ClientDisconnect:
-            raise Rejection(
-                400, "broken_off", "the connection ended before the request did; nothing was taken"
-            ) from None
-        if chunk is None:
-            return
+        if message["type"] == "http.disconnect":
+            raise Rejection(400, "broken_off", "the connection ended before the request did; nothing was taken")
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         read_bytes += len(chunk)
         if read_bytes > most_bytes:
             raise _too_large(most_bytes)

@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Self
 
 from ingest.adapters.encode import as_jpeg
 from ingest.adapters.exif import taken_at
+from ingest.adapters.uploads.parameters import NOTHING, Given
 from ingest.domain.capture_time import whole_ms
 from ingest.domain.picture import LARGEST_PIXELS, content_type, declared_size, refusal
 from ingest.domain.upload import LARGEST_REQUEST_BYTES, MOST_FILES, FileRefused, is_archive
@@ -24,15 +25,6 @@ from winnow.identity import frame_id_of_file
 GIANT_PIXELS = 16_000_000
 _one_giant = threading.Semaphore()
 """Decoding takes about ten bytes a pixel: of large pictures one at a time."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the request says of its one image."""
-
-    captured_at: datetime | None = None
-    frame_id: str | None = None
-    sequence: int | None = None
 
 
 def frame_of(camera_id: str, file: bytes, received_at: datetime, given: Given) -> Frame:
@@ -83,7 +75,7 @@ class Bundle:
         if self._bytes > LARGEST_REQUEST_BYTES:
             raise FileRefused("too_large", f"more than {LARGEST_REQUEST_BYTES:,} bytes together")
         try:
-            frame = frame_of(self._camera_id, file, self._received_at, Given())
+            frame = frame_of(self._camera_id, file, self._received_at, NOTHING)
         except FileRefused as error:
             self.refuse(name, error)
             return

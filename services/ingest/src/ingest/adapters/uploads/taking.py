@@ -16,8 +16,9 @@ from typing import IO, TypeVar
 from ingest.adapters.outbox import Kept, Outbox
 from ingest.adapters.uploads.answers import RefusedFile, Rejection, Taken, TakenFrame
 from ingest.adapters.uploads.archive import members
-from ingest.adapters.uploads.files import Bundle, Given, frame_of
+from ingest.adapters.uploads.files import Bundle, frame_of
 from ingest.adapters.uploads.form import Form
+from ingest.adapters.uploads.parameters import Given
 from ingest.domain.upload import FileRefused, status_of
 from winnow import metrics
 from winnow.clock import now
@@ -89,18 +90,24 @@ class Intake:
         self._large.shutdown()
 
     async def _one(self, pool: ThreadPoolExecutor, camera_id: str, read: Callable[[], bytes], given: Given) -> Taken:
-        def send() -> tuple[Frame, Future[Kept]]:
-            frame = frame_of(camera_id, read(), now(), given)
-            size = len(frame.image) if isinstance(frame.image, bytes) else 0
-            self._outbox.reserve([size])
-            return frame, self._outbox.send(frame)
+        # Done with the frame itself, and not first when it is handed over: the loop is woken once a request.
+        taken: Future[Taken] = Future()
+        taken.set_running_or_notify_cancel()
 
+        def send() -> None:
+            try:
+                frame = frame_of(camera_id, read(), now(), given)
+                self._outbox.reserve([len(frame.image) if isinstance(frame.image, bytes) else 0])
+                self._outbox.send(frame).add_done_callback(partial(_settle_one, taken, frame))
+            except BaseException as error:
+                taken.set_exception(error)
+
+        pool.submit(send)
         try:
-            frame, kept = await _in(pool, send)
+            return await asyncio.wrap_future(taken)
         except FileRefused as error:
             metrics.frames_refused.labels(camera_id, error.reason).inc()
             raise _rejection(error) from None
-        return Taken(frames=[_taken(None, frame, await asyncio.wrap_future(kept))])
 
     async def _many(self, camera_id: str, look: Callable[[Bundle], None]) -> Taken:
         def send() -> Taken:
@@ -145,6 +152,13 @@ def _settle(waiting: deque[tuple[str, Frame, int, Future[Kept]]], taken: list[Ta
     name, frame, size, kept = waiting.popleft()
     taken.append(_taken(name, frame, kept.result()))
     return size
+
+
+def _settle_one(taken: Future[Taken], frame: Frame, kept: Future[Kept]) -> None:
+    if error := kept.exception():
+        taken.set_exception(error)
+    else:
+        taken.set_result(Taken(frames=[_taken(None, frame, kept.result())]))
 
 
 def _taken(name: str | None, frame: Frame, kept: Kept) -> TakenFrame:
