@@ -28,6 +28,7 @@ from winnow import contract
 from winnow.clock import now
 from winnow.codec import to_record
 from winnow.events import Camera, Frame
+from winnow.kafka.deadletter import REDRIVEN_FROM
 from winnow.kafka.producer import Publisher
 from winnow_cli.__main__ import app
 from winnow_cli.producers.batch_header import batch_header
@@ -159,6 +160,19 @@ def test_ten_bad_cameras_at_once_and_one_that_is_right(world: World) -> None:
     assert shown.exit_code == 1
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert shown.stdout.index("bare-jpeg") < shown.stdout.index("progressive")
+
+
+def test_what_was_put_back_from_the_dead_letters_is_held_against_no_camera(world: World) -> None:
+    first, *others = live("yard")
+    values = [world.codec.encode(world.names.frames, one) for one in (*others, first)]
+    send(world, idempotent(world), [("yard", value) for value in values[:-1]])
+    redriver = idempotent(world, **{"compression.type": "zstd"})
+    redriver.produce(world.names.frames, values[-1], "yard", headers=[(REDRIVEN_FROM, b"letters/0/0")])
+    assert redriver.flush(30) == 0
+    told = json.loads(check(world, "--from-beginning", "--json").stdout.splitlines()[-1])
+    assert (told["records"], told["redriven"], told["cameras"][0]["findings"]) == (FRAMES - 1, 1, [])
+    shown = check(world, "--from-beginning").stdout
+    assert "Left out: 1 record that `winnow dlq redrive` put back." in shown
 
 
 def test_a_watch_sees_what_comes_from_now_on_as_the_camera_is_set_up(world: World) -> None:

@@ -269,6 +269,37 @@ def test_a_camera_that_went_silent_is_told() -> None:
     assert "silence" not in {f.code for f in findings(stream(), camera=slow, until_s=end_s + 300)}
 
 
+def footage(begin_s: float, first: int) -> Records:
+    """A minute of video sent in a tenth of a second: it ends when it is sent."""
+    return [
+        reframed(
+            replace(sent(first + index), broker_s=begin_s + index * 0.0025),
+            captured_at=datetime.fromtimestamp(begin_s - 60 + index * 1.5, UTC),
+        )
+        for index in range(FRAMES)
+    ]
+
+
+def test_videos_that_were_sent_and_ended_are_no_silent_cameras() -> None:
+    begin_s = BEGIN.timestamp()
+    days = [record for day in range(5) for record in footage(begin_s + day * 7200, day * FRAMES)]
+    silent = {"silence", "bursts"}
+    assert not silent & {found.code for found in findings(days, until_s=begin_s + 86400)}
+    expected = Camera(CAMERA, BEGIN, expected_interval_s=1.0)
+    assert silent <= {found.code for found in findings(days, camera=expected)}
+
+
+def test_heaps_of_a_camera_that_films_on_are_bursts() -> None:
+    heaps = [replace(record, broker_s=BEGIN.timestamp() + (index // 10 + 1) * 10 + index % 10 * 0.01)
+             for index, record in enumerate(stream(60))]  # fmt: skip
+    assert "bursts" in {found.code for found in findings(heaps)}
+
+
+def test_one_is_not_said_as_many() -> None:
+    lost = [record for record in stream() if record.offset != 107]
+    assert only(lost).what == "1 number missing (2%), at 1 place"
+
+
 def test_a_configured_camera_that_sends_nothing_is_told() -> None:
     configured = {"gate": Camera("gate", BEGIN, expected_interval_s=5.0), "hall": Camera("hall", BEGIN)}
     made = CameraChecks(PARTITIONS, configured)

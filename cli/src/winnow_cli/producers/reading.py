@@ -19,6 +19,7 @@ from winnow.codec import MAGIC, PREFIX_BYTES, Codec
 from winnow.errors import DependencyDown, PoisonRecord
 from winnow.events import Frame
 from winnow.kafka import config
+from winnow.kafka.deadletter import REDRIVEN_FROM
 from winnow.kafka.record import record_of
 from winnow.kafka.restore import TRANSIENT
 from winnow.settings import KafkaSettings
@@ -43,6 +44,8 @@ class FramesReader:
         self._codec = Codec(settings.registry_url)
         self._subject = _Subject(settings.registry_url, topic)
         reader = config.reader(settings, client_id=CLIENT)
+        self.redriven = 0
+        """Records that `winnow dlq redrive` put back: left out, since no camera sent them as they are now."""
         self._consumer = Consumer({**reader, "isolation.level": "read_committed", "enable.partition.eof": True})
 
     @property
@@ -63,7 +66,10 @@ class FramesReader:
                 yield None
                 continue
             error = message.error()
-            if error is None:
+            if error is None and _redriven(message):
+                self.redriven += 1
+                yield None
+            elif error is None:
                 yield self._look(message)
             elif error.code() != KafkaError._PARTITION_EOF and error.code() not in TRANSIENT:
                 raise DependencyDown(f"broker: {self._topic}: {error}; nothing was changed")
@@ -114,6 +120,10 @@ class FramesReader:
             image_bytes=len(frame.image),
             content_hash=xxhash.xxh3_64_intdigest(frame.image),
         )
+
+
+def _redriven(message: Message) -> bool:
+    return any(name == REDRIVEN_FROM for name, _ in message.headers() or ())
 
 
 def not_avro(value: bytes) -> str:

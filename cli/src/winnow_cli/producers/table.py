@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from winnow_cli.producers.domain.camera import CameraReport
-from winnow_cli.producers.domain.finding import Finding, Level, in_bytes, quantity
+from winnow_cli.producers.domain.finding import Finding, Level, counted, in_bytes, quantity
 from winnow_cli.producers.watch import WatchReport
 
 COLOURS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
@@ -23,7 +23,7 @@ def show(report: WatchReport, console: Console) -> None:
     right = [camera.camera for camera in report.cameras if not camera.findings]
     levels = Counter(camera.level for camera in wrong)
     console.print(
-        f"{report.topic}: {_counted(report.records, 'record')} of {_counted(len(report.cameras), 'camera')}; "
+        f"{report.topic}: {counted(report.records, 'record')} of {counted(len(report.cameras), 'camera')}; "
         f"{levels[Level.ERROR]} with errors, {levels[Level.WARNING]} with warnings",
         markup=False,
     )
@@ -35,7 +35,7 @@ def show(report: WatchReport, console: Console) -> None:
         console.print(_heading(camera))
         _show_findings(camera.findings, console)
     if len(wrong) > MOST_SHOWN:
-        further = _counted(len(wrong) - MOST_SHOWN, "further camera")
+        further = counted(len(wrong) - MOST_SHOWN, "further camera")
         console.print(f"\n{further} with findings: --camera ID, or --json for all.")
     if right:
         more = f" and {quantity(len(right) - MOST_SHOWN)} more" if len(right) > MOST_SHOWN else ""
@@ -45,12 +45,14 @@ def show(report: WatchReport, console: Console) -> None:
         console.print(
             f"\n{quantity(report.not_looked_at)} records of still more cameras were not looked at: --camera ID."
         )
+    if report.redriven:
+        console.print(f"\nLeft out: {counted(report.redriven, 'record')} that `winnow dlq redrive` put back.")
     if report.batches_unread:
         console.print(f"\nCompression and idempotence: {report.batches_unread}.", markup=False)
 
 
 def _heading(camera: CameraReport) -> Text:
-    said = [_counted(camera.records, "record")]
+    said = [counted(camera.records, "record")]
     if camera.per_s is not None:
         daily = in_bytes(camera.bytes / camera.records * camera.per_s * DAY_S)
         said += [f"{camera.per_s:.3g} a second", f"{daily} a day"]
@@ -65,18 +67,14 @@ def _show_findings(findings: list[Finding], console: Console) -> None:
     table.add_column(overflow="fold")
     for finding in findings:
         where = f", first {finding.example}" if finding.example else ""
-        counted = f" ({quantity(finding.count)} of {quantity(finding.of)}{where})" if finding.count else ""
+        how_many = f" ({quantity(finding.count)} of {quantity(finding.of)}{where})" if finding.count else ""
         table.add_row(
-            Text(finding.level, style=COLOURS[finding.level]), Text.assemble(_plain(finding.what), (counted, "dim"))
+            Text(finding.level, style=COLOURS[finding.level]), Text.assemble(_plain(finding.what), (how_many, "dim"))
         )
         if finding.level is not Level.NOTE:
             table.add_row(Text("costs", style="dim"), Text(finding.cost))
             table.add_row(Text("mend", style="dim"), Text(finding.mend))
     console.print(table)
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{quantity(count)} {thing}{'' if count == 1 else 's'}"
 
 
 def _plain(text: str) -> str:

@@ -20,12 +20,16 @@ MOST_BATCHES = 50
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
-    """What a watch has found. `batches_unread` says whose batch headers were not seen, and why; empty: none."""
+    """What a watch has found. `batches_unread` says whose batch headers were not seen, and why; empty: none.
+
+    `redriven` counts records that `winnow dlq redrive` put back; they are in nothing else.
+    """
 
     topic: str
     watched_s: float
     records: int
     not_looked_at: int
+    redriven: int
     batches_unread: str
     findings: list[Finding]
     cameras: list[CameraReport]
@@ -81,6 +85,7 @@ def watch(
         round(watched_s, 1),
         checks.records,
         checks.not_looked_at,
+        reader.redriven,
         unread,
         checks.topic_findings(),
         checks.reports(until_s, 0.0 if from_beginning else watched_s),

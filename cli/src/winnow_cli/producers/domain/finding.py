@@ -96,3 +96,7 @@ def in_time(seconds: float) -> str:
 
 def quantity(count: float) -> str:
     return f"{count:,.0f}"
+
+
+def counted(count: int, thing: str) -> str:
+    return f"{quantity(count)} {thing}{'' if count == 1 else 's'}"

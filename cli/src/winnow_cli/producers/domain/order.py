@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from winnow_cli.producers.domain.finding import Finding, Flow, Level, Tally, quantity
+from winnow_cli.producers.domain.finding import Finding, Flow, Level, Tally, counted
 from winnow_cli.producers.domain.record import SentRecord
 
 RESTART, LATE = 10_000, 64
@@ -40,9 +40,10 @@ class OrderCheck:
         found = []
         if self._gaps.count and self._missing:
             share = self._missing / (self._missing + self._numbered)
+            missing = f"{counted(self._missing, 'number')} missing ({share:.0%})"
             found.append(self._gaps.found(
                 flow, "sequence_gap", Level.WARNING,
-                what=f"{quantity(self._missing)} numbers missing ({share:.0%}), at {quantity(self._gaps.count)} places",
+                what=f"{missing}, at {counted(self._gaps.count, 'place')}",
                 cost="those frames never came, and no verdict tells of them",
                 mend="look for drops at the camera: a full queue, refused sizes, delivery reports that nobody reads",
             ))  # fmt: skip

@@ -14,34 +14,43 @@ BURST_PAUSE, BURST_SHARE, BURST_PAUSES, BURST_FRAMES = 10.0, 0.5, 3, 20
 
 OFF_PACE = 1.5
 
+AHEAD = 2.0
+"""Footage: frames come so many times as fast as they were taken. What ends then is a file, and no camera."""
+
 
 class RateCheck:
     """`expected_s` is the camera's set interval, or None."""
 
     def __init__(self, expected_s: float | None) -> None:
         self._expected_s = expected_s
-        self._gaps = Sample()
+        self._gaps, self._taken_gaps = Sample(), Sample()
         self._last_s: float | None = None
+        self._last_taken_s: float | None = None
         self._longest_s = 0.0
         self._longest = Tally()
         self._first = self._last = ""
 
     def see(self, record: SentRecord) -> None:
         self._first = self._first or record.position
+        taken_s = record.frame.captured_at.timestamp() if record.frame is not None else None
         if self._last_s is not None:
             gap_s = max(0.0, record.broker_s - self._last_s)
             self._gaps.add(gap_s)
+            known = taken_s is not None and self._last_taken_s is not None
+            self._taken_gaps.add(taken_s - self._last_taken_s if known else gap_s)
             if gap_s > self._longest_s:
                 self._longest_s, self._longest = gap_s, Tally(1, record.position)
-        self._last_s, self._last = record.broker_s, record.position
+        self._last_s, self._last, self._last_taken_s = record.broker_s, record.position, taken_s
 
     def findings(self, flow: Flow, until_s: float) -> list[Finding]:
         """`until_s`: the end of the watch, in seconds since 1970; of a past that was read, the last record's time."""
         if self._last_s is None:
             return []
-        found = [*self._silence(until_s, flow)]
-        if flow.records >= BURST_FRAMES:
-            found += self._bursts(flow)
+        found = []
+        if self._expected_s or not self._is_footage():
+            found += self._silence(until_s, flow)
+            if flow.records >= BURST_FRAMES:
+                found += self._bursts(flow)
         if self._expected_s and flow.per_s and flow.records >= 3:
             found += self._pace(flow, self._expected_s, 1 / flow.per_s)
         return found
@@ -60,9 +69,19 @@ class RateCheck:
             cost="what happened meanwhile is not in the data", mend="look at the camera and its link",
         )]  # fmt: skip
 
+    def _is_footage(self) -> bool:
+        """Frames come faster than they were taken, and pauses are in the footage too: not heaps of a slow producer."""
+        if not self._gaps.values or self._taken_gaps.median <= AHEAD * self._gaps.median:
+            return False
+        both = zip(self._gaps.values, self._taken_gaps.values, strict=True)
+        return not any(gap > self._pause_s and 0 <= taken < gap / 2 for gap, taken in both)
+
+    @property
+    def _pause_s(self) -> float:
+        return max(1.0, BURST_PAUSE * self._gaps.median)
+
     def _bursts(self, flow: Flow) -> list[Finding]:
-        pause_s = max(1.0, BURST_PAUSE * self._gaps.median)
-        pauses = [gap for gap in self._gaps.values if gap > pause_s]
+        pauses = [gap for gap in self._gaps.values if gap > self._pause_s]
         if len(pauses) < BURST_PAUSES or sum(pauses) < BURST_SHARE * sum(self._gaps.values):
             return []
         return [Tally(len(pauses), self._first).found(
