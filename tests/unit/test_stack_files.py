@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from winnow_cli.stack import Home, ProcessSpec, Ready, UnusableMachine
+from winnow_cli.stack import Home, NoAnswer, NotRunning, ProcessSpec, Ready, Stack, UnusableMachine, control
 from winnow_cli.stack.artifacts import read_lock
 from winnow_cli.stack.environment import compiled_code, cpu_features
 from winnow_cli.stack.home import FIRST_PORT, LAST_PORT, PORTS, write_private
@@ -98,3 +98,18 @@ def test_each_state_of_the_sources_has_compiled_code_of_its_own(tmp_path: Path) 
     assert compiled_code(tmp_path, tmp_path) == before
     called.write_text("c")
     assert compiled_code(tmp_path, tmp_path) != before
+
+
+def test_a_supervisor_that_hangs_is_not_waited_for_and_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.1)
+    home = Home(tmp_path, tmp_path)
+    run = home.run("up")
+    run.make()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        run.record.write_text(json.dumps({"port": silent.getsockname()[1], "token": "secret"}))
+        with pytest.raises(NoAnswer, match=r"has not answered for 0\.1 s"):
+            Stack.attach(home)
+    with pytest.raises(NotRunning):
+        Stack.attach(home)

@@ -11,11 +11,15 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from winnow_cli.stack.errors import BadRequest, NotRunning, StartFailed
+from winnow_cli.stack.errors import BadRequest, NoAnswer, NotRunning, StartFailed
 
 LINE_LIMIT_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 5.0
-ANSWER_TIMEOUT_S = 180.0
+ANSWER_TIMEOUT_S = 10.0
+PROCESS_TIMEOUT_S = 180.0
+"""For what waits until a process is up or gone."""
+
+SLOW = {"wait", "stop", "add"}
 
 REFUSED = 4
 """A supervisor's exit code where another run has the home."""
@@ -35,13 +39,21 @@ async def answer(line: bytes, token: str, do: Callable[[dict[str, Any]], Awaitab
 
 
 def ask(port: int, token: str, **request: Any) -> Any:
-    """Ask a supervisor. Raises `NotRunning`, `BadRequest`, and `StartFailed` where a process did not come up."""
+    """Ask a supervisor. Raises `NotRunning`, `NoAnswer` where there is one and it says nothing in time, `BadRequest`,
+    and `StartFailed` where a process did not come up.
+    """
+    timeout_s = PROCESS_TIMEOUT_S if request["do"] in SLOW else ANSWER_TIMEOUT_S
     try:
         with socket.create_connection(("127.0.0.1", port), CONNECT_TIMEOUT_S) as connection:
-            connection.settimeout(ANSWER_TIMEOUT_S)
+            connection.settimeout(timeout_s)
             connection.sendall(json.dumps({**request, "token": token}).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
+    except TimeoutError as error:
+        raise NoAnswer(
+            f"the supervisor on port {port} has not answered for {timeout_s:g} s: it hangs, or the machine is "
+            "overloaded. Try again; if it stays so, `winnow doctor` names what to kill. Data stays"
+        ) from error
     except OSError as error:
         raise NotRunning(f"the supervisor does not answer on port {port}: {error}") from error
     if not line:

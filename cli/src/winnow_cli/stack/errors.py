@@ -21,6 +21,10 @@ class NotRunning(StackError):
     exit_code: ClassVar[int] = NOT_RUNNING
 
 
+class NoAnswer(StackError):
+    """There is a supervisor, and it says nothing."""
+
+
 class StartFailed(StackError):
     """A process did not become ready; the message ends with the tail of its log."""
 
