@@ -11,7 +11,9 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import cv2
 import numpy as np
+import psutil
 import pytest
 from tests.integration.test_ingest import PROGRAM
 from tests.support.mjpeg import MjpegCamera
@@ -25,6 +27,9 @@ from winnow_scenes.scene import Scene
 pytestmark = pytest.mark.stack
 
 LOGIN = "viewer:s3cret"
+
+LIVE_CAMERA_MB = 150.0
+"""Of 2**20 bytes, resident, ingest's own process and the child that reads the stream."""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,18 @@ def test_cameras_play_until_sigterm_and_every_frame_is_counted(world: World, pic
     assert all(f.image in images for f in frames if f.camera_id == "yard")
     assert "Connection refused" in service.log.read_text()
     assert "s3cret" not in service.log.read_text()
+
+
+def test_a_camera_of_1080p_takes_at_most_150_mb(world: World) -> None:
+    picture = cv2.resize(Scene("yard", 1, 480, 270).frame(0)[0], (1920, 1080))
+    with MjpegCamera([jpeg_of(picture)], fps=60.0) as camera:
+        service = start(world, {"camera": "yard", "source": camera.url})
+        eventually(lambda: published(service) >= 60, what="frames arrive")
+        parent = psutil.Process(service.process.pid)
+        sizes = [one.memory_info().rss / 2**20 for one in (parent, *parent.children(recursive=True))]
+        assert len(sizes) == 2
+        assert sum(sizes) <= LIVE_CAMERA_MB, sizes
+        ended(service)
 
 
 def test_while_the_broker_is_away_the_oldest_frames_are_dropped_and_counted(world: World, large: list[bytes]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import cv2
 import numpy as np
 import pytest
+from tests.support.bad_pictures import png_of
 from tests.support.books import AT, verdict
 
 from ledger.domain.status import NOBODY, RECENT_S, camera_of, observe
@@ -142,7 +143,13 @@ def test_pictures_that_are_no_mask_are_refused(tmp_path, rectangles, why):
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
 def test_files_that_are_no_picture_are_refused(tmp_path, data):
     (tmp_path / "mask.png").write_bytes(data)
-    with pytest.raises(ValueError, match="cannot be decoded"):
+    with pytest.raises(ValueError, match="cannot be used as a mask"):
+        masks([str(tmp_path / "mask.png")])
+
+
+def test_a_picture_that_declares_more_pixels_than_are_read_is_not_decoded(tmp_path):
+    (tmp_path / "mask.png").write_bytes(png_of(40_000, 40_000, 8, 2, b""))
+    with pytest.raises(ValueError, match=r"cannot be used as a mask: too many pixels: 40000x40000"):
         masks([str(tmp_path / "mask.png")])
 
 
@@ -163,6 +170,15 @@ def sent(count, *, every_s=1.0, first=0, **fields):
 
 
 UNREADABLE = {"outcome": Outcome.UNREADABLE, "reason": "undecodable", "detail": "cut short"}
+
+
+def test_of_a_file_that_was_sent_at_once_no_interval_is_said():
+    found = status(*sent(500, every_s=0.003))
+    shown = line("yard", found, None, found.last_broker_time + timedelta(minutes=5))
+    assert shown.state == "silent"
+    assert shown.why == "no frame for 5 min, before that 500 within 1 s: a file that was sent whole, or a burst"
+    alone = status(*sent(1))
+    assert "its only one" in line("yard", alone, None, alone.last_broker_time + timedelta(minutes=5)).why
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ def test_keys_that_nobody_has_are_refused(key):
     [
         ("p.yaml", "kept_per_hour: 12\nnote: at night\n", {"kept_per_hour": 12, "note": "at night"}),
         ("p.json", '{"burst": 3.5}', {"burst": 3.5}),
+        (
+            "p.yaml",
+            "burst: 1e-305\nkept_per_hour: -2E3\nnote: 1e\n",
+            {"burst": 1e-305, "kept_per_hour": -2e3, "note": "1e"},
+        ),
     ],
 )
 def test_a_file_holds_fields(tmp_path, name, text, told):

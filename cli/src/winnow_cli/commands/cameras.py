@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SILENT_AFTER = 3.0
 """A camera is silent after this many of its intervals without a frame, ..."""
 
+FILE_BELOW_S = 0.02
+"""Cameras give at most some 30 frames a second; what comes faster comes from files."""
+
 SILENT_AT_LEAST_S, SILENT_AT_LEAST_EXPECTED_S = 30.0, 15.0
 """... but not before this; where the interval is configured, the second: the ledger is up to 5 s behind."""
 
@@ -89,8 +92,7 @@ def line(camera_id: str, status: CameraStatus | None, camera: Camera | None, at:
         shares = ", ".join(f"{what} in {share:.0%}" for what, share in sorted(wrong.items(), key=lambda w: -w[1]))
         state, why = "wrong", [f"{shares} of the last frames (last: {status.last_problem})"]
     if silent_s > max(at_least_s, SILENT_AFTER * interval_s):
-        every = f"{'expected' if expected_s else 'usually'} every {interval_s:.3g} s"
-        state, why = "silent", [f"no frame for {_duration(silent_s)}, {every}", *why]
+        state, why = "silent", [f"no frame for {_duration(silent_s)}, {_before(status, expected_s)}", *why]
     return CameraLine(
         camera_id,
         name,
@@ -105,6 +107,20 @@ def line(camera_id: str, status: CameraStatus | None, camera: Camera | None, at:
         problems,
         status.last_problem,
     )
+
+
+def _before(status: CameraStatus, expected_s: float | None) -> str:
+    """What came until then; of a file that was sent at once, how much and how fast: it has no interval."""
+    if expected_s:
+        return f"expected every {expected_s:.3g} s"
+    usual_s = _usual_s(status)
+    if usual_s >= FILE_BELOW_S:
+        return f"usually every {usual_s:.3g} s"
+    frames = sum(status.counts.values())
+    if frames == 1:
+        return "which was its only one"
+    lived_s = (status.last_broker_time - status.first_broker_time).total_seconds()
+    return f"before that {frames:,} within {_duration(lived_s)}: a file that was sent whole, or a burst"
 
 
 def _usual_s(status: CameraStatus) -> float:

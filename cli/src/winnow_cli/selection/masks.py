@@ -51,12 +51,18 @@ def _of_picture(path: Path) -> list[Polygon]:
     import numpy as np
 
     from selector.domain.grids import LUMA_SHAPE
+    from selector.domain.image_header import Unreadable, read_header
 
     rows, columns = LUMA_SHAPE
     try:
-        grey = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+        image = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path} is neither numbers nor a picture that can be read: {error.strerror}") from error
+    header = read_header(image)  # before anything is decoded: a small file can declare gigapixels
+    if isinstance(header, Unreadable):
+        raise ValueError(f"{path} cannot be used as a mask: {header.reason}")
+    try:
+        grey = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error:
         grey = None
     if grey is None:

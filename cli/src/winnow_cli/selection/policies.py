@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +32,15 @@ KINDS = {float: "a number", bool: "true or false", str: "a text"}
 
 SWITCH = {"true": True, "on": True, "false": False, "off": False}
 """What may be typed for true and false: YAML takes the same."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `1e-305` as text for want of a point; JSON and YAML 1.2 know it as a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 _VALID = SelectionPolicy(kept_per_hour=360.0, burst=20.0, changed_at=datetime.fromtimestamp(0, UTC))
 
@@ -63,7 +73,7 @@ def typed(words: Sequence[str]) -> dict[str, Any]:
 def of_file(path: Path) -> dict[str, Any]:
     """The values of a YAML or JSON file. Raises `Refused` where there are none."""
     try:
-        found = yaml.safe_load(path.read_bytes())
+        found = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}; nothing was changed") from error
     except yaml.YAMLError as error:

@@ -36,15 +36,24 @@ def check_camera_id(camera_id: str) -> None:
     """Raises `PoisonRecord` unless it is 1 to 200 bytes of UTF-8 without control characters."""
     if not camera_id:
         raise PoisonRecord("the camera id is empty")
-    if len(camera_id.encode()) > MAX_CAMERA_ID_BYTES:
-        raise PoisonRecord(f"the camera id has {len(camera_id.encode())} bytes; {MAX_CAMERA_ID_BYTES} are the most")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in camera_id):
+    if any(unicodedata.category(character) == "Cc" for character in camera_id):
         raise PoisonRecord(f"the camera id {camera_id!r} has control characters")
+    size = _utf8_bytes(camera_id, "camera id")
+    if size > MAX_CAMERA_ID_BYTES:
+        raise PoisonRecord(f"the camera id has {size} bytes; {MAX_CAMERA_ID_BYTES} are the most")
 
 
 def check_frame_id(frame_id: str) -> None:
     """Raises `PoisonRecord` unless it is at most 200 bytes of UTF-8 without NUL."""
-    if len(frame_id.encode()) > MAX_FRAME_ID_BYTES:
-        raise PoisonRecord(f"the frame id has {len(frame_id.encode())} bytes; {MAX_FRAME_ID_BYTES} are the most")
+    size = _utf8_bytes(frame_id, "frame id")
+    if size > MAX_FRAME_ID_BYTES:
+        raise PoisonRecord(f"the frame id has {size} bytes; {MAX_FRAME_ID_BYTES} are the most")
     if "\0" in frame_id:
         raise PoisonRecord("the frame id has a NUL character")
+
+
+def _utf8_bytes(name: str, what: str) -> int:
+    try:
+        return len(name.encode())
+    except UnicodeEncodeError:  # surrogates, as Python makes them of an argument that is no UTF-8
+        raise PoisonRecord(f"the {what} {name!r} is not UTF-8") from None

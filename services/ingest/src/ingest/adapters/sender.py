@@ -61,6 +61,7 @@ class Sender:
         `acknowledged` is called once the broker has it.
         Raises `Refused` where the schema is not registered, `KafkaException` where the broker can never take it.
         """
+        self._silence.look(self._open)  # a source that took its time is no silence of the broker
         record = self._record_of(frame)
         while record is not None:
             try:
