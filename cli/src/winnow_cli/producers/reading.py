@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import httpx2
 import xxhash
@@ -123,7 +124,8 @@ class FramesReader:
 
 
 def _redriven(message: Message) -> bool:
-    return any(name == REDRIVEN_FROM for name, _ in message.headers() or ())
+    headers: Any = message.headers() or []
+    return any(name == REDRIVEN_FROM for name, _ in headers)
 
 
 def not_avro(value: bytes) -> str:

@@ -36,8 +36,10 @@ class RateCheck:
         if self._last_s is not None:
             gap_s = max(0.0, record.broker_s - self._last_s)
             self._gaps.add(gap_s)
-            known = taken_s is not None and self._last_taken_s is not None
-            self._taken_gaps.add(taken_s - self._last_taken_s if known else gap_s)
+            if taken_s is None or self._last_taken_s is None:
+                self._taken_gaps.add(gap_s)
+            else:
+                self._taken_gaps.add(taken_s - self._last_taken_s)
             if gap_s > self._longest_s:
                 self._longest_s, self._longest = gap_s, Tally(1, record.position)
         self._last_s, self._last, self._last_taken_s = record.broker_s, record.position, taken_s

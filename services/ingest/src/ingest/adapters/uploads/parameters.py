@@ -29,12 +29,12 @@ class Given(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     captured_at: Annotated[datetime, AfterValidator(_utc)] | None = Field(
-        None, description="When the one image was taken, ISO 8601; UTC without a zone."
+        default=None, description="When the one image was taken, ISO 8601; UTC without a zone."
     )
     frame_id: str | None = Field(
-        None, description="The one image's id within its camera.", min_length=1, max_length=MAX_FRAME_ID_BYTES
+        default=None, description="The one image's id within its camera.", min_length=1, max_length=MAX_FRAME_ID_BYTES
     )
-    sequence: int | None = Field(None, description="The camera's own running number.", ge=0, le=MOST_SEQUENCE)
+    sequence: int | None = Field(default=None, description="The camera's own running number.", ge=0, le=MOST_SEQUENCE)
 
 
 NOTHING = Given()
