@@ -173,11 +173,11 @@ class Campaign:
 
     def settle(self) -> None:
         """Waits until every member runs partitions of its own and no dead one holds any."""
-        if not self._alive():
-            self._start()
         until(self._settled, self._where_it_is)
 
     def _settled(self) -> bool:
+        if not self._alive():  # at first, or since the last one was fenced off meanwhile
+            self._start()
         shares = self._arena.shares()
         return (
             sorted(instance for instance, _ in shares) == sorted(member.instance for member in self._alive())

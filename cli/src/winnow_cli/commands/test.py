@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ def test(context: typer.Context) -> None:
     _hold(folder / "lock", home)
     os.environ.update(_environment(home, scratch, folder))
     os.chdir(CLONE)  # tests import each other from here
+    # Once, and not in each process that is started before the first of them is done.
+    subprocess.run([sys.executable, "-c", "from selector.app import warm_up; warm_up()"], check=True)
     sys.stdout.flush()
     places = [f"--basetemp={folder / 'tmp'}", "-o", f"cache_dir={folder / 'pytest'}"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *places, *context.args])  # noqa: S606
