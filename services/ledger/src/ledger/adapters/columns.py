@@ -1,6 +1,6 @@
 """Verdicts from the columns of a Parquet file: the way back of `parquet.table`, a column at a time.
 
-Row by row through `to_pylist` took four times as long, which a replay of millions would spend most of its time on.
+Row by row through `to_pylist` took 70 to 92 us a row, this 48 to 78, on a busy machine.
 """
 
 from __future__ import annotations
