@@ -155,10 +155,10 @@ def _settle(waiting: deque[tuple[str, Frame, int, Future[Kept]]], taken: list[Ta
 
 
 def _settle_one(taken: Future[Taken], frame: Frame, kept: Future[Kept]) -> None:
-    if error := kept.exception():
-        taken.set_exception(error)
-    else:
+    try:
         taken.set_result(Taken(frames=[_taken(None, frame, kept.result())]))
+    except BaseException as error:  # nobody would see it here, and the request would never be answered
+        taken.set_exception(error)
 
 
 def _taken(name: str | None, frame: Frame, kept: Kept) -> TakenFrame:
