@@ -30,6 +30,7 @@ from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
 from winnow.kafka.table import TableReader
 from winnow.kafka.transactional import Decided, LoopSettings, Output, TransactionalLoop
+from winnow.kafka.transactional_producer import TransactionalProducer
 from winnow.settings import KafkaSettings
 from winnow_cli.stack import Stack
 
@@ -136,7 +137,9 @@ def running(loop: TransactionalLoop[Any, Any] | ConsumerLoop) -> Iterator[None]:
 
 def copying(topics: Topics, processor: Copy, health: Health | None = None) -> TransactionalLoop[None, bytes]:
     settings = LoopSettings(f"{topics.name}-group", topics.input, topics.state, f"{topics.name}-0")
-    return TransactionalLoop(processor, settings, topics.kafka, health or Health())
+    health = health or Health()
+    producer = TransactionalProducer(topics.kafka, settings.group, settings.instance, health=health)
+    return TransactionalLoop(processor, settings, topics.kafka, health, producer)
 
 
 def numbers(first: int, count: int) -> list[bytes]:

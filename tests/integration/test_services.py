@@ -25,8 +25,10 @@ import store.app
 import store.settings
 from winnow import contract
 from winnow.events import Outcome, Verdict
+from winnow.health import Health
 from winnow.kafka import config
 from winnow.kafka.producer import Publisher
+from winnow.kafka.transactional_producer import TransactionalProducer
 from winnow_cli.deployment.schemas import Registry
 from winnow_cli.deployment.topics import Broker
 from winnow_cli.stack.home import free_port
@@ -147,7 +149,9 @@ def test_without_a_default_policy_the_selector_lives_and_is_not_ready(policyless
 def loop_of(name, settings):
     """A service's loop beside its health server, which answers until the block ends."""
     if name == "selector":
-        service = selector.app.build(settings)
+        health = Health()
+        producer = TransactionalProducer(settings, settings.group, settings.instance, health=health)
+        service = selector.app.build(settings, health, producer)
         try:
             yield service.loop
         finally:

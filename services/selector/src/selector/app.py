@@ -22,6 +22,7 @@ from selector.settings import SelectorSettings
 from winnow.codec import Codec
 from winnow.health import Health, HealthServer
 from winnow.kafka.transactional import LoopSettings, TransactionalLoop
+from winnow.kafka.transactional_producer import TransactionalProducer
 from winnow.objects import Objects
 from winnow.references import References
 
@@ -42,12 +43,11 @@ class Selector:
             self.server.close()
 
 
-def build(settings: SelectorSettings) -> Selector:
+def build(settings: SelectorSettings, health: Health, producer: TransactionalProducer) -> Selector:
     """Wires the selector; compiled code is warm when this returns."""
     warm_up()
     names = settings.names
     codec = Codec(settings.registry_url)
-    health = Health()
     policies = Policies(settings, codec, client_id=settings.instance)
     references = References(Objects(settings), settings)
     processor = FrameProcessor(names, codec, policies, references, ExtractionLimits(settings.max_pixels))
@@ -60,7 +60,7 @@ def build(settings: SelectorSettings) -> Selector:
         batch_max=settings.batch_max,
         linger_s=settings.linger_s,
     )
-    loop = TransactionalLoop(processor, loop_settings, settings, health)
+    loop = TransactionalLoop(processor, loop_settings, settings, health, producer)
     return Selector(loop, policies, HealthServer(health, settings.health_host, settings.health_port))
 
 

@@ -49,12 +49,13 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
         settings: LoopSettings,
         kafka: KafkaSettings,
         health: Health,
+        producer: TransactionalProducer,
     ) -> None:
         self._processor = processor
         self._settings = settings
         self._health = health
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="extract")
-        self._producer = TransactionalProducer(kafka, settings.group, settings.instance, health=health)
+        self._producer = producer
         self._consumer = Consumer(
             {
                 **config.consumer(kafka, settings.group, client_id=settings.instance),

@@ -29,18 +29,6 @@ def transactional_id(group: str, instance: str) -> str:
     return f"{group}.{instance}"
 
 
-def free_readers(kafka: KafkaSettings, group: str, instance: str) -> None:
-    """Aborts what a dead process of this name left open, for readers wait for its end; tried once, briefly.
-
-    `TransactionalProducer.start` does the same, later and for as long as it takes: here nothing is lost by a failure.
-    """
-    producer = Producer(config.transactional_producer(kafka, transactional_id(group, instance), client_id=instance))
-    try:
-        producer.init_transactions(INIT_S)
-    except KafkaException as error:
-        log.info("readers of an earlier process may have to wait", reason=str(error))
-
-
 class Ended(Enum):
     """How a transaction ended."""
 
@@ -52,28 +40,34 @@ class Ended(Enum):
 
 
 class TransactionalProducer:
-    """Outputs, state and offsets that move together, under a name that fences off whoever had it before."""
+    """Outputs, state and offsets that move together, under a name that fences off whoever had it before.
+
+    `start` may be called early, on a thread of its own: whoever calls it again waits for the first to end.
+    """
 
     def __init__(self, kafka: KafkaSettings, group: str, instance: str, *, health: Health) -> None:
         self._config = config.transactional_producer(kafka, transactional_id(group, instance), client_id=instance)
         self._health = health
         self._producer = Producer(self._config)
+        self._starting = threading.Lock()
+        self._started = False
 
     def start(self, stop: threading.Event) -> bool:
         """Aborts what a dead process of this name left open, so that readers are not held until its time-out.
 
         Waits for the broker; False when the service is to stop.
         """
-        while not stop.is_set():
-            try:
-                self._producer.init_transactions(INIT_S)
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-                self._health.beat()
-            else:
-                return True
-        return False
+        with self._starting:
+            while not self._started and not stop.is_set():
+                try:
+                    self._producer.init_transactions(INIT_S)
+                except KafkaException as error:
+                    if not error.args[0].retriable():
+                        raise
+                    self._health.beat()
+                else:
+                    self._started = True
+        return self._started
 
     def transact(
         self,
@@ -133,7 +127,7 @@ class TransactionalProducer:
         """A new producer ends what the old one left open."""
         log.error("a new producer takes over", error=reason)
         self._health.not_ready("waiting for the broker")
-        self._producer = Producer(self._config)
+        self._producer, self._started = Producer(self._config), False
         self.start(stop)
         return Ended.IN_DOUBT
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
+from numba import njit
 
 WINDOW = 4096
 CHUNK = 32
@@ -19,17 +21,12 @@ PLACES = CHUNKS * CHUNK
 FrameKey = str | bytes
 """A frame id as stored: 16 bytes where it is a canonical UUID, else the text."""
 
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+
 
 def frame_key(frame_id: str) -> FrameKey:
     """The stored form of a frame id."""
-    if len(frame_id) == 36:
-        try:
-            parsed = uuid.UUID(frame_id)
-        except ValueError:
-            return frame_id
-        if str(parsed) == frame_id:
-            return parsed.bytes
-    return frame_id
+    return bytes.fromhex(frame_id.replace("-", "")) if _CANONICAL_UUID.fullmatch(frame_id) else frame_id
 
 
 def frame_id_of(key: FrameKey) -> str:
@@ -57,13 +54,13 @@ class SeenWindow:
     def contents_of(self, frame_id: str) -> list[int]:
         """Content hashes that this id was seen with."""
         key = frame_key(frame_id)
-        places = np.flatnonzero(self.id_hashes == np.uint64(_hash(key)))
-        return [int(self.content_hashes[place]) for place in places if self._key_at(int(place)) == key]
+        places = _places_of(np.uint64(_hash(key)), self.id_hashes)
+        return [int(self.content_hashes[place]) for place in places if self._key_at(place) == key]
 
     def id_of(self, content_hash: int) -> str | None:
         """The id of a frame that was seen with these bytes."""
-        for place in np.flatnonzero(self.content_hashes == np.uint64(content_hash)):
-            key = self._key_at(int(place))
+        for place in _places_of(np.uint64(content_hash), self.content_hashes):
+            key = self._key_at(place)
             if key is not None:
                 return frame_id_of(key)
         return None
@@ -81,7 +78,7 @@ class SeenWindow:
             id_hashes[first + 1 : last] = content_hashes[first + 1 : last] = 0
             keys = ()
         chunks = (*self.chunks[:chunk], (*keys, key), *self.chunks[chunk + 1 :])
-        return replace(self, count=self.count + 1, id_hashes=id_hashes, content_hashes=content_hashes, chunks=chunks)
+        return SeenWindow(self.count + 1, id_hashes, content_hashes, chunks)
 
     def chunk_contents(self, chunk: int) -> list[int]:
         """Content hashes of a chunk, in the order of its ids."""
@@ -121,6 +118,19 @@ def _chunk_sizes(count: int) -> list[int]:
         return [0] * CHUNKS
     last, begun = divmod((count - 1) % PLACES, CHUNK)
     return [CHUNK] * last + [begun + 1] + [CHUNK if count > PLACES else 0] * (CHUNKS - last - 1)
+
+
+def _places_of(wanted: np.uint64, hashes: npt.NDArray[np.uint64]) -> list[int]:
+    return [int(place) for place in np.flatnonzero(hashes == wanted)] if _is_among(wanted, hashes) else []
+
+
+@njit(nogil=True, cache=True)
+def _is_among(wanted: np.uint64, hashes: npt.NDArray[np.uint64]) -> bool:
+    """Most frames are new. Looks at all of them: a loop that ends early is not vectorised."""
+    found = np.uint64(0)
+    for value in hashes:
+        found |= np.uint64(value == wanted)
+    return found != 0
 
 
 def _hash(key: FrameKey) -> int:
