@@ -110,7 +110,8 @@ class TransactionalLoop(Generic[StateT, ExtractT]):
             self._handle(self._back_off.after(error, stop))
             self._assignment.rewind()
         else:
-            self._back_off.reset()
+            if batch:  # marks alone say nothing of the servers that a batch asks
+                self._back_off.reset()
 
     # --- consume ------------------------------------------------------------------------------------------------
 
