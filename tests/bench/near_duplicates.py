@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from selector.domain.extraction import ExtractionLimits, extract
 from selector.domain.noise import (
-    NearDuplicateThresholds,
     NoiseFloor,
     near_duplicate_thresholds,
     update_noise_floor,
@@ -131,11 +130,9 @@ def select(
         before_s = now_s
         limits = near_duplicate_thresholds(floor)
         for area, probe in placed.get(index, ()):
-            run.probed.setdefault(area, []).append(
-                not _is_duplicate(ring.nearest(probe, limits.cosine, limits.residual), limits)
-            )
-        match = ring.nearest(signature, limits.cosine, limits.residual)
-        duplicate = _is_duplicate(match, limits)
+            run.probed.setdefault(area, []).append(not _is_duplicate(ring.nearest(probe, limits)))
+        match = ring.nearest(signature, limits)
+        duplicate = _is_duplicate(match)
         if match is not None:
             floor = update_noise_floor(floor, residual=match.fit.block_residual, cosine=match.cosine)
         if not duplicate:
@@ -149,8 +146,8 @@ def select(
     return run
 
 
-def _is_duplicate(match: Match | None, limits: NearDuplicateThresholds) -> bool:
-    return match is not None and match.cosine <= limits.cosine and match.fit.block_residual <= limits.residual
+def _is_duplicate(match: Match | None) -> bool:
+    return match is not None and match.novelty <= 1.0
 
 
 def _signature(image: bytes) -> Signature:

@@ -120,7 +120,8 @@ def decide(
         event_ms=event_ms,
         broker_ms=to_ms(frame.broker_time),
     )
-    state = replace(state, ring=state.ring.behind(policy.visible))
+    if state.ring.visible is not policy.visible:
+        state = replace(state, ring=state.ring.behind(policy.visible))
     if identical_to is not None or look.reason:
         ruling = _Ruling(look.reason or "identical_bytes", identical_to=identical_to)
     else:
@@ -194,11 +195,9 @@ def _verdict(
 
 def _compare(state: CameraState, bucket: Bucket, signature: Signature, policy: PolicyInForce, event_ms: int) -> _Ruling:
     thresholds = near_duplicate_thresholds(state.noise)
-    match = state.ring.nearest(signature, thresholds.cosine, thresholds.residual)
+    match = state.ring.nearest(signature, thresholds)
     since_kept_ms = None if state.last_kept_ms is None else event_ms - state.last_kept_ms
-    novelty = None
-    if match is not None:
-        novelty = max(match.cosine / thresholds.cosine, match.fit.block_residual / thresholds.residual)
+    novelty = None if match is None else match.novelty
     admission = admit(state.autopilot, bucket, policy.policy, novelty=novelty, since_kept_ms=since_kept_ms)
     return _Ruling(admission.reason, match, None, thresholds, since_kept_ms, novelty, admission)
 
@@ -245,6 +244,7 @@ def _thresholds(ruling: _Ruling) -> dict[str, float]:
     return {
         "cosine": ruling.thresholds.cosine,
         "residual": ruling.thresholds.residual,
+        "residual_cell": ruling.thresholds.cell,
         "tokens": 1.0,
         "spacing_s": ruling.admission.spacing_ms / 1000,
         "novelty": ruling.admission.least_novelty,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selector.domain.fit import GridFit
+
 QUANTILE = 0.1
 WARM_UP_FRAMES = 30
 _SLOWEST_STEP = 0.002
@@ -12,8 +14,12 @@ _RESIDUAL_RANGE = (0.25, 64.0)
 _COSINE_RANGE = (1e-5, 0.25)
 
 _RESIDUAL_FACTOR = 3.0
-_RESIDUAL_BOUNDS = (6.0, 16.0)
+_RESIDUAL_BOUNDS = (8.0, 16.0)
 _RESIDUAL_WARM_UP = 12.0
+_CELL_FACTOR = 2.25
+_CERTAIN = 1.0 / _RESIDUAL_FACTOR
+"""Of the residual's threshold, what a plain difference may have to need no fit: a floor of such differences alone would
+not raise the threshold."""
 _COSINE_FACTOR = 4.0
 _COSINE_BOUNDS = (0.02, 0.1)
 _COSINE_WARM_UP = 0.05
@@ -35,15 +41,28 @@ class NoiseFloor:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicateThresholds:
-    """A frame is a near-duplicate of a kept one only where both distances are at most these.
+    """A frame is a near-duplicate of a kept one only where all three distances are at most these.
 
-    `cosine` is of DCT144, `residual` the largest 2x2 mean after the fit in grey levels; `warm_up` says that
-    the floor had seen too few frames and these are the defaults.
+    `cosine` is of DCT144, `residual` the largest 2x2 mean after the fit in grey levels, `cell` its largest cell, which
+    tells what is smaller than a cell; `warm_up` says that the floor had seen too few frames and these are the defaults.
     """
 
     cosine: float
     residual: float
     warm_up: bool
+
+    @property
+    def cell(self) -> float:
+        return _CELL_FACTOR * self.residual
+
+    @property
+    def certain(self) -> float:
+        """The plain difference of a block up to which no fit is needed."""
+        return _CERTAIN * self.residual
+
+    def novelty(self, cosine: float, fit: GridFit) -> float:
+        """The largest of the three distances, each over its threshold: up to 1 nothing is new."""
+        return max(cosine / self.cosine, fit.block_residual / self.residual, fit.cell_residual / self.cell)
 
 
 def update_noise_floor(floor: NoiseFloor, *, residual: float, cosine: float) -> NoiseFloor:
@@ -63,7 +82,7 @@ def update_noise_floor(floor: NoiseFloor, *, residual: float, cosine: float) -> 
 
 
 def near_duplicate_thresholds(floor: NoiseFloor) -> NearDuplicateThresholds:
-    """Both thresholds of the near-duplicate test from the camera's floor (docs/measurements/near-duplicates.md)."""
+    """The thresholds of the near-duplicate test from the camera's floor (docs/measurements/near-duplicates.md)."""
     if floor.frames < WARM_UP_FRAMES:
         return NearDuplicateThresholds(_COSINE_WARM_UP, _RESIDUAL_WARM_UP, warm_up=True)
     return NearDuplicateThresholds(

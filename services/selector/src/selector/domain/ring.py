@@ -12,6 +12,7 @@ import numpy.typing as npt
 from selector.domain.descriptor import DESCRIPTOR_SIZE, cosine_distances, describe
 from selector.domain.fit import GridFit, fit_grids
 from selector.domain.masks import EVERYTHING, Visible, hidden
+from selector.domain.noise import NearDuplicateThresholds
 from selector.domain.signature import Signature
 
 RING_SIZE = 128
@@ -30,11 +31,12 @@ class Kept:
 
 
 class Match(NamedTuple):
-    """How a frame compares with the kept one that is most like it."""
+    """How a frame compares with the kept one that is most like it; `novelty` is `NearDuplicateThresholds`'."""
 
     frame_id: str
     cosine: float
     fit: GridFit
+    novelty: float
 
 
 def _no_descriptors() -> npt.NDArray[np.float32]:
@@ -59,10 +61,10 @@ class Ring:
             return self
         return replace(self, descriptors=_described(self.kept, visible), visible=visible)
 
-    def nearest(self, signature: Signature, max_cosine: float, max_residual: float) -> Match | None:
-        """The first of the four kept frames nearest by cosine that is within both limits, else that of least residual.
+    def nearest(self, signature: Signature, thresholds: NearDuplicateThresholds) -> Match | None:
+        """Of the four kept frames nearest by cosine the first in which nothing is new, else the one with least novelty.
 
-        Beside the nearest by cosine, only frames within `max_cosine` are fitted. None where nothing was kept yet.
+        Beside the nearest by cosine, only frames within that threshold are fitted. None where nothing was kept yet.
         """
         if not self.kept:
             return None
@@ -71,12 +73,14 @@ class Ring:
         best: Match | None = None
         for place in order:
             cosine = float(distances[place])
-            if best is not None and cosine > max_cosine:
+            if best is not None and cosine > thresholds.cosine:
                 break
-            fit = fit_grids(signature.luma, self.kept[place].luma, self.visible.luma)
-            if best is None or fit.block_residual < best.fit.block_residual:
-                best = Match(self.kept[place].frame_id, cosine, fit)
-            if fit.block_residual <= max_residual:
+            kept = self.kept[place]
+            fit = fit_grids(signature.luma, kept.luma, self.visible.luma, thresholds.certain)
+            novelty = thresholds.novelty(cosine, fit)
+            if best is None or novelty < best.novelty:
+                best = Match(kept.frame_id, cosine, fit, novelty)
+            if novelty <= 1.0:
                 break
         return best
 
