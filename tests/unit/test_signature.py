@@ -68,8 +68,16 @@ def test_a_reduced_decode_gives_the_means_of_the_full_picture(size: tuple[int, i
     picture = _scene(*size)
     signature = _signature(cv2.imencode(extension, picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes())
     full = cv2.resize(picture, (40, 30), interpolation=cv2.INTER_AREA).astype(int)
-    # A size that is no multiple of eight is padded by the decoder, which stretches the grid by up to 1 %.
-    assert np.abs(signature.luma - full).mean() < (2.0 if size[0] % 8 == size[1] % 8 == 0 else 5.0)
+    # Of a size that is no multiple of eight, what the encoder or the decoder fills up with is in the last blocks.
+    assert np.abs(signature.luma - full).mean() < (2.0 if size[0] % 8 == size[1] % 8 == 0 else 2.5)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (477, 635), (353, 501), (721, 1283)])
+def test_a_copy_of_another_size_has_the_same_grid(size: tuple[int, int]) -> None:
+    picture = cv2.GaussianBlur(_scene(960, 1280), (0, 0), 4)
+    copy = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+    first, other = _signature(_jpeg(picture)), _signature(_jpeg(copy))
+    assert np.abs(first.luma[:-1, :-1].astype(int) - other.luma[:-1, :-1]).max() <= 3
 
 
 def test_scalars_describe_exposure() -> None:
@@ -87,9 +95,9 @@ def test_the_packed_form_gives_back_exactly_what_was_extracted(image: bytes) -> 
     signature = _signature(image)
     packed = signature.to_bytes()
     restored = Signature.from_bytes(packed)
-    assert len(packed) == 1538 + (300 if signature.kind is ImageKind.JPEG else 0)
+    assert len(packed) == 1535 + (300 if signature.kind is ImageKind.JPEG else 0)
     assert restored.to_bytes() == packed
-    scalars = ("kind", "width", "height", "size_bytes", "mean_log_luma", "saturated_share", "sharpness", "chroma")
+    scalars = ("kind", "width", "height", "size_bytes", "mean_log_luma", "saturated_share", "chroma")
     for name in scalars:
         assert getattr(restored, name) == getattr(signature, name)
     np.testing.assert_array_equal(restored.luma, signature.luma)
@@ -100,12 +108,9 @@ def test_the_packed_form_gives_back_exactly_what_was_extracted(image: bytes) -> 
 def test_detail_is_that_of_the_blocks() -> None:
     image = _jpeg(cv2.merge([_scene(480, 640, seed) for seed in (1, 2, 3)]))
     signature, blocks = _signature(image), decode_dc(image)
-    assert blocks is not None and blocks.ac_bits is not None and blocks.last_index is not None
+    assert blocks is not None and blocks.ac_bits is not None
     largest = blocks.ac_bits.reshape(15, 4, 20, 4).max(axis=(1, 3))
     np.testing.assert_array_equal(signature.ac_bits, np.rint(8 * np.log2(1.0 + largest)))
-    assert signature.sharpness == tuple(
-        np.percentile(values, 99, method="inverted_cdf") for values in (blocks.ac_bits, blocks.last_index)
-    )
     assert signature.chroma == pytest.approx((*blocks.chroma_means, *blocks.chroma_spreads), abs=1 / 128)
 
 
@@ -124,11 +129,10 @@ def test_what_is_not_read_is_not_there() -> None:
     png = _signature(cv2.imencode(".png", picture)[1].tobytes())
     progressive = _signature(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes())
     small = _signature(_jpeg(_scene(96, 128)))
-    assert (png.ac_bits, png.sharpness, png.chroma) == (None, None, None)
-    assert (progressive.ac_bits, progressive.sharpness) == (None, None)
+    assert (png.ac_bits, png.chroma) == (None, None)
+    assert progressive.ac_bits is None
     assert progressive.chroma == (0, 0, 0, 0)
     assert small.ac_bits is None
-    assert small.sharpness is not None
     for signature in (png, progressive, small):
         assert Signature.from_bytes(signature.to_bytes()).to_bytes() == signature.to_bytes()
 

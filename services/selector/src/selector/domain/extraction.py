@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from selector.domain.grids import detail_grid, grey_grids, percentile99
+from selector.domain.grids import detail_grid, grey_grids
 from selector.domain.image_header import MAX_PIXELS, ImageHeader, ImageKind, Unreadable, read_header
 from selector.domain.jpeg import DcImage, decode_dc
-from selector.domain.signature import CHROMA_STEPS, LOG_LUMA_STEPS, SHARE_STEPS, Chroma, Sharpness, Signature
+from selector.domain.signature import CHROMA_STEPS, LOG_LUMA_STEPS, SHARE_STEPS, Chroma, Signature
 
 EIGHTH = 8
 _SCALES = (
@@ -49,7 +49,9 @@ def extract(image: bytes, limits: ExtractionLimits) -> Signature | Unreadable:
             return Unreadable(f"damaged: the {header.kind} decoder failed ({error.err})")
     if grey is None:
         return Unreadable(f"damaged: the {header.kind} decoder found no picture")
-    luma, gradient, log_luma, saturated = grey_grids(grey)
+    # Of a PNG, whole squares of pixels only.
+    height, width = min(header.height, factor * grey.shape[0]), min(header.width, factor * grey.shape[1])
+    luma, gradient, log_luma, saturated = grey_grids(grey, width, height, factor)
     ac_bits = None
     if coefficients is not None and coefficients.ac_bits is not None:
         ac_bits = detail_grid(coefficients.ac_bits)
@@ -67,15 +69,8 @@ def extract(image: bytes, limits: ExtractionLimits) -> Signature | Unreadable:
         luma=luma,
         gradient=gradient,
         ac_bits=ac_bits,
-        sharpness=_sharpness(coefficients),
         chroma=_chroma(coefficients),
     )
-
-
-def _sharpness(coefficients: DcImage | None) -> Sharpness | None:
-    if coefficients is None or coefficients.ac_bits is None or coefficients.last_index is None:
-        return None
-    return Sharpness(int(percentile99(coefficients.ac_bits)), int(percentile99(coefficients.last_index)))
 
 
 def _chroma(coefficients: DcImage | None) -> Chroma | None:

@@ -18,9 +18,15 @@ _MOST_BITS = 2047
 """A block's AC coefficients take at most 63 times 26 bits and the block's end."""
 
 
-def grey_grids(grey: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float, float]:
-    """Luma means uint8 (30, 40), gradient grid uint8 (15, 20), mean log luma and saturated share of a grey picture."""
-    luma, gradient, log_luma, saturated = _grey_grids(grey, _LOG2_LUMA)
+def grey_grids(
+    grey: npt.NDArray[np.uint8], width: int, height: int, factor: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float, float]:
+    """Luma means uint8 (30, 40), gradient grid uint8 (15, 20), mean log luma and saturated share of a grey picture.
+
+    `grey` is uint8 (ceil(height / factor), ceil(width / factor)): of its last row and column only what lies within
+    `width` and `height` counts, so that a copy of another size has the same grid.
+    """
+    luma, gradient, log_luma, saturated = _grey_grids(grey, width, height, factor, _LOG2_LUMA)
     return luma, gradient, float(log_luma), float(saturated)
 
 
@@ -33,30 +39,6 @@ def detail_grid(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8] | None:
         return None
     grid: npt.NDArray[np.uint8] = _LOG2_BITS[_largest_bits(bits)]
     return grid
-
-
-@njit(nogil=True, cache=True)
-def percentile99(values: npt.NDArray[np.integer[Any]]) -> int:
-    """The least value that is not exceeded by 99 % of (rows, columns) values in 0..2047; larger ones count as that."""
-    # Upper and lower half apart: where neighbours are alike, one count would wait for the other.
-    counts = np.zeros(_MOST_BITS + 1, np.int32)
-    lower_counts = np.zeros(_MOST_BITS + 1, np.int32)
-    half = values.shape[0] // 2
-    for y in range(half):
-        line, lower = values[y], values[half + y]
-        for x in range(line.size):
-            counts[min(np.uint32(line[x]), np.uint32(_MOST_BITS))] += 1
-            lower_counts[min(np.uint32(lower[x]), np.uint32(_MOST_BITS))] += 1
-    for y in range(2 * half, values.shape[0]):
-        for value in values[y]:
-            counts[min(np.uint32(value), np.uint32(_MOST_BITS))] += 1
-    wanted = (99 * values.size + 99) // 100
-    found = 0
-    for value in range(_MOST_BITS):
-        found += counts[value] + lower_counts[value]
-        if found >= wanted:
-            return value
-    return _MOST_BITS
 
 
 @njit(nogil=True, cache=True)
@@ -81,41 +63,42 @@ def _largest_bits(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
 
 @njit(nogil=True, cache=True)
 def _grey_grids(
-    grey: npt.NDArray[np.uint8], log2_luma: npt.NDArray[np.int32]
+    grey: npt.NDArray[np.uint8], width: int, height: int, factor: int, log2_luma: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float, float]:
-    """Luma means (30, 40), gradient grid (15, 20), mean log luma and saturated share of a grey picture.
+    """As `grey_grids`. A pixel on a cell's border counts by the share of it that lies inside.
 
-    A pixel on a cell's border counts by the share of it that lies inside. Sums are integers (a pixel is 40
-    units wide and 30 high, so a cell is `width` by `height`), hence the same on every machine.
+    Sums are integers, hence the same on every machine: a cell is `width` units wide and `height` high, a pixel of
+    `grey` 40 and 30 times `factor`.
     """
-    height, width = grey.shape
+    rows, columns = grey.shape
     luma = np.zeros(LUMA_SHAPE, np.int64)
     gradient = np.zeros(LUMA_SHAPE, np.int64)
-    luma_band = np.zeros(width, np.int32)
-    gradient_band = np.zeros(width, np.int32)
-    steps = np.empty(width, np.int32)
+    luma_band = np.zeros(columns, np.int32)
+    gradient_band = np.zeros(columns, np.int32)
+    steps = np.empty(columns, np.int32)
     ends = np.arange(LUMA_SHAPE[1] + 1) * width
-    whole = ends // LUMA_SHAPE[1]
-    parts = ends % LUMA_SHAPE[1]
+    units = LUMA_SHAPE[1] * factor
+    whole = ends // units
+    parts = ends % units
     log_luma = np.int64(0)
     saturated = np.int64(0)
-    for y in range(height):
+    for y in range(rows):
         line = grey[y]
-        _absolute_steps(line, grey[min(y + 1, height - 1)], steps)
-        for x in range(width):
+        _absolute_steps(line, grey[min(y + 1, rows - 1)], steps)
+        for x in range(columns):
             log_luma += log2_luma[line[x]]
-        for x in range(width):
+        for x in range(columns):
             saturated += np.int64(line[x] >= _SATURATED)
-        top = y * LUMA_SHAPE[0]
-        bottom = top + LUMA_SHAPE[0]
+        top = y * factor * LUMA_SHAPE[0]
+        bottom = min((y + 1) * factor, height) * LUMA_SHAPE[0]
         row = top // height
         while top < bottom:
             cell_end = min((row + 1) * height, bottom)
             _add_weighted(luma_band, line, cell_end - top)
             _add_weighted(gradient_band, steps, cell_end - top)
             if cell_end == (row + 1) * height:
-                _sum_cells(luma_band, whole, parts, luma[row])
-                _sum_cells(gradient_band, whole, parts, gradient[row])
+                _sum_cells(luma_band, whole, parts, units, luma[row])
+                _sum_cells(gradient_band, whole, parts, units, gradient[row])
                 luma_band[:] = 0
                 gradient_band[:] = 0
             top = cell_end
@@ -124,8 +107,8 @@ def _grey_grids(
     return (
         _rounded_means(luma, area),
         _detail(gradient, area),
-        log_luma / (_LOG2_UNIT * area),
-        saturated / area,
+        log_luma / (_LOG2_UNIT * grey.size),
+        saturated / grey.size,
     )
 
 
@@ -153,16 +136,16 @@ def _sum_cells(
     band: npt.NDArray[np.int32],
     whole: npt.NDArray[np.int64],
     parts: npt.NDArray[np.int64],
+    units: int,
     sums: npt.NDArray[np.int64],
 ) -> None:
-    """Sums of a band over equal cells: cell `i` ends `parts[i + 1]` of `sums.size` into pixel `whole[i + 1]`."""
-    columns = sums.size
-    for column in range(columns):
+    """Sums of a band over equal cells: cell `i` ends `parts[i + 1]` of `units` into pixel `whole[i + 1]`."""
+    for column in range(sums.size):
         first, last = whole[column], whole[column + 1]
         total = np.int64(0)
         for x in range(first, last):
             total += np.int64(band[x])
-        total *= columns
+        total *= units
         total -= parts[column] * np.int64(band[first])
         if last < band.size:
             total += parts[column + 1] * np.int64(band[last])

@@ -12,25 +12,18 @@ import numpy.typing as npt
 from selector.domain.grids import DETAIL_SHAPE, LUMA_SHAPE
 from selector.domain.image_header import ImageKind
 
-SIGNATURE_VERSION = 2
+SIGNATURE_VERSION = 3
 
 LOG_LUMA_STEPS = 8191
 SHARE_STEPS = 65535
 CHROMA_STEPS = 64
 """Steps of the packed form: a unit of log luma, the whole picture, a level of chroma."""
 
-_HAS_AC_BITS, _HAS_SHARPNESS, _HAS_CHROMA = 1, 2, 4
+_HAS_AC_BITS, _HAS_CHROMA = 1, 2
 _KINDS = (ImageKind.JPEG, ImageKind.PNG)
-_HEAD = struct.Struct(">BBBIIIHH8sHB4h")
+_HEAD = struct.Struct(">BBBIIIHH8s4h")
 _LUMA_CELLS = LUMA_SHAPE[0] * LUMA_SHAPE[1]
 _DETAIL_CELLS = DETAIL_SHAPE[0] * DETAIL_SHAPE[1]
-
-
-class Sharpness(NamedTuple):
-    """99th percentiles over a JPEG's luma blocks: bits of AC coefficients, and zig-zag index of the last one."""
-
-    ac_bits: int
-    last_index: int
 
 
 class Chroma(NamedTuple):
@@ -49,9 +42,9 @@ class Signature:
     `luma` is uint8 (30, 40), block means of the reduced grey picture; `gradient` is uint8 (15, 20),
     `round(8*log2(1+g))` of the tile's mean |dx|+|dy| in grey levels; `ac_bits` has the same shape and scale
     for the largest JPEG AC bits of a block in the tile. `mean_log_luma` is the mean of log2(1+grey level), 0..8;
-    `saturated_share` the share of pixels >= 251; `quantisation_hash` 8 bytes. `ac_bits`, `sharpness` and `chroma`
-    are None where the image is no JPEG or one that only OpenCV reads; the first two also for a progressive one,
-    and `ac_bits` for one of fewer blocks than tiles. All values are held at the precision of the packed form, so a
+    `saturated_share` the share of pixels >= 251; `quantisation_hash` 8 bytes. `ac_bits` and `chroma` are None
+    where the image is no JPEG or one that only OpenCV reads, `ac_bits` also for a progressive one and for one of fewer
+    blocks than tiles. All values are held at the precision of the packed form, so a
     stored signature decides as the fresh one did. The arrays are read-only.
     """
 
@@ -65,16 +58,11 @@ class Signature:
     luma: npt.NDArray[np.uint8]
     gradient: npt.NDArray[np.uint8]
     ac_bits: npt.NDArray[np.uint8] | None = None
-    sharpness: Sharpness | None = None
     chroma: Chroma | None = None
 
     def to_bytes(self) -> bytes:
-        """The packed form, 1,538 bytes and 300 for `ac_bits`: big-endian scalars, then the grids row by row."""
-        flags = (
-            (_HAS_AC_BITS if self.ac_bits is not None else 0)
-            | (_HAS_SHARPNESS if self.sharpness is not None else 0)
-            | (_HAS_CHROMA if self.chroma is not None else 0)
-        )
+        """The packed form, 1,535 bytes and 300 for `ac_bits`: big-endian scalars, then the grids row by row."""
+        flags = (_HAS_AC_BITS if self.ac_bits is not None else 0) | (_HAS_CHROMA if self.chroma is not None else 0)
         return b"".join(
             (
                 _HEAD.pack(
@@ -87,7 +75,6 @@ class Signature:
                     round(self.mean_log_luma * LOG_LUMA_STEPS),
                     round(self.saturated_share * SHARE_STEPS),
                     self.quantisation_hash,
-                    *(self.sharpness or (0, 0)),
                     *(round(value * CHROMA_STEPS) for value in self.chroma or (0, 0, 0, 0)),
                 ),
                 self.luma.tobytes(),
@@ -103,7 +90,7 @@ class Signature:
             raise ValueError(
                 f"not a signature of version {SIGNATURE_VERSION}: {len(packed)} bytes, first {packed[:1].hex()!r}"
             )
-        _, flags, kind, width, height, size_bytes, log_luma, share, tables, *scalars = _HEAD.unpack_from(packed)
+        _, flags, kind, width, height, size_bytes, log_luma, share, tables, *chroma = _HEAD.unpack_from(packed)
         grids = (2 if flags & _HAS_AC_BITS else 1) * _DETAIL_CELLS + _LUMA_CELLS
         if len(packed) != _HEAD.size + grids or kind >= len(_KINDS):
             raise ValueError(f"damaged signature: {len(packed)} bytes, {_HEAD.size + grids} expected")
@@ -120,6 +107,5 @@ class Signature:
             luma=values[:_LUMA_CELLS].reshape(LUMA_SHAPE),
             gradient=detail[0],
             ac_bits=detail[1] if flags & _HAS_AC_BITS else None,
-            sharpness=Sharpness(*scalars[:2]) if flags & _HAS_SHARPNESS else None,
-            chroma=Chroma(*(value / CHROMA_STEPS for value in scalars[2:])) if flags & _HAS_CHROMA else None,
+            chroma=Chroma(*(value / CHROMA_STEPS for value in chroma)) if flags & _HAS_CHROMA else None,
         )
