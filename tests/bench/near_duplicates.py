@@ -24,6 +24,7 @@ from selector.domain.noise import (
 )
 from selector.domain.ring import Match, Ring
 from selector.domain.signature import Signature
+from winnow_cli.bench.quality.viewpoints import CORRIDOR, ROAD, Recording
 from winnow_scenes.scene import Scene, encoded
 
 FRAMES_PER_HOUR, BURST, HEARTBEAT_S = 1200, 10, 10.0
@@ -74,25 +75,20 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Footage:
-    """A file, its visits as first and last frame, and frames of the empty scene to paste objects into."""
+    """A recording, and frames of its empty scene to paste objects into."""
 
-    file: str
-    fps: float
-    visits: tuple[tuple[int, int], ...]
+    recording: Recording
     empty: tuple[int, ...]
+
+    @property
+    def visits(self) -> tuple[tuple[int, int], ...]:
+        return self.recording.events or ()
 
 
 FOOTAGE = (
+    Footage(ROAD, (*range(128, 168, 4), *range(256, 306, 5))),
     Footage(
-        "car-detection.mp4",
-        12.5,
-        ((55, 108), (179, 240), (314, 350)),
-        (*range(128, 168, 4), *range(256, 306, 5)),
-    ),
-    Footage(
-        "one-by-one-person-detection.mp4",
-        10.0,
-        ((61, 200), (228, 455), (502, 695), (745, 872), (921, 1200), (1235, 1365)),
+        CORRIDOR,
         (*range(30, 56, 5), *range(206, 224, 4), *range(465, 498, 5), *range(705, 740, 5), *range(885, 915, 5)),
     ),
 )
@@ -180,7 +176,7 @@ def _with_object(picture: Picture, area: float, rng: np.random.Generator) -> Pic
 
 
 def measure_footage(folder: Path, footage: Footage) -> None:
-    print(f"\n{footage.file}: kept (least and most over 10 starts and rates), by spacing factor")
+    print(f"\n{footage.recording.file}: kept (least and most over 10 starts and rates), by spacing factor")
     print(
         "| variant | kept 0 | least a visit 0 | missed 0 | kept 1 | least 1 | missed 1 | kept 2 | least 2 | missed 2"
         " | novel when empty | object found, " + ", ".join(f"{a:.2%}" for a in PROBE_AREAS) + " |"
@@ -188,7 +184,7 @@ def measure_footage(folder: Path, footage: Footage) -> None:
     for variant in VARIANTS:
         rng = np.random.default_rng(1)
         signatures, probes = [], {}
-        for index, picture in enumerate(_frames(folder / footage.file)):
+        for index, picture in enumerate(_frames(folder / footage.recording.file)):
             signatures.append(_signature(variant.encode(picture, rng)))
             if index in footage.empty:
                 for area in PROBE_AREAS:
@@ -200,12 +196,16 @@ def measure_footage(folder: Path, footage: Footage) -> None:
             for start in (0, 13, 26, 39, 50):
                 for step in (1, 2):
                     picked = range(start, len(signatures), step)
-                    run = select([signatures[i] for i in picked], [i / footage.fps for i in picked], spacing=spacing)
+                    run = select(
+                        [signatures[i] for i in picked], [i / footage.recording.fps for i in picked], spacing=spacing
+                    )
                     kept = [picked[i] for i in run.kept]
                     counts.append(len(kept))
                     visits += [sum(first <= i <= last for i in kept) for first, last in footage.visits]
             cells += [f"{min(counts)}-{max(counts)}", str(min(visits)), f"{visits.count(0)}/{len(visits)}"]
-        run = select(signatures, [i / footage.fps for i in range(len(signatures))], spacing=2.0, probes=probes)
+        run = select(
+            signatures, [i / footage.recording.fps for i in range(len(signatures))], spacing=2.0, probes=probes
+        )
         near = {i for first, last in footage.visits for i in range(first - 8, last + 9)}
         empty = [i for i in range(len(signatures)) if i not in near]
         cells.append(f"{sum(i not in near for i in run.novel) / len(empty):.1%}")

@@ -21,6 +21,7 @@ from selector.domain.policy import PolicyInForce
 from selector.domain.signature import Signature
 from selector.domain.state import CameraState, changes, restored
 from winnow.events import SelectionPolicy, Source, Verdict
+from winnow_cli.bench.quality.viewpoints import CORRIDOR, ROAD
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -195,8 +196,7 @@ def footage() -> Iterator[dict[str, list[Signature]]]:
     if not FOOTAGE.is_dir():
         pytest.skip(f"needs the footage in {FOOTAGE}")
     yield {
-        name: _signatures(FOOTAGE / f"{name}.mp4", step)
-        for name, step in (("car-detection", 1), ("one-by-one-person-detection", 2))
+        recording.name: _signatures(FOOTAGE / recording.file, step) for recording, step in ((ROAD, 1), (CORRIDOR, 2))
     }
 
 
@@ -212,33 +212,27 @@ def _signatures(path: Path, step: int) -> list[Signature]:
     return found
 
 
-CARS, CARS_FPS = ((55, 108), (179, 240), (314, 350)), 12.5
-PEOPLE, PEOPLE_FPS = ((60, 200), (227, 455), (502, 695), (745, 872), (921, 1200), (1235, 1365)), 10.0
-
-
 @pytest.mark.footage
 def test_twelve_frames_have_every_group_of_cars_and_every_visitor(footage: dict[str, list[Signature]]) -> None:
-    for name, visits, fps in (
-        ("car-detection", CARS, CARS_FPS),
-        ("one-by-one-person-detection", PEOPLE, PEOPLE_FPS),
-    ):
+    for recording in (ROAD, CORRIDOR):
+        name, frames = recording.name, footage[recording.name]
         for start in (0, 18, 36):
-            places = [i for i in range(start, len(footage[name])) if footage[name][i] is not None]
-            verdicts = judged([(i / fps, footage[name][i]) for i in places], in_force())
+            places = [i for i in range(start, len(frames)) if frames[i] is not None]
+            verdicts = judged([(i / recording.fps, frames[i]) for i in places], in_force())
             kept = [i for i, verdict in zip(places, verdicts, strict=True) if verdict.outcome.value == "kept"]
             assert len(kept) <= 12
-            assert all(any(first <= i <= last for i in kept) for first, last in visits), (name, start, kept)
+            assert all(any(first <= i <= last for i in kept) for first, last in recording.events), (name, start, kept)
 
 
 @pytest.mark.footage
 def test_the_demos_policy_keeps_few_cars_and_each_group_from_any_offset(footage: dict[str, list[Signature]]) -> None:
-    cars = footage["car-detection"]
+    cars = footage["road"]
     force = in_force(kept_per_hour=1200.0, burst=10.0, control_every_s=2.0)
     for start in range(0, 54, 6):
-        verdicts = judged([(i / CARS_FPS, cars[i]) for i in range(start, len(cars))], force)
+        verdicts = judged([(i / ROAD.fps, cars[i]) for i in range(start, len(cars))], force)
         kept = [start + n for n, v in enumerate(verdicts) if v.reason in ("novel", "heartbeat")]
         assert len(kept) <= 15
-        assert all(any(first <= i <= last for i in kept) for first, last in CARS), (start, kept)
+        assert all(any(first <= i <= last for i in kept) for first, last in ROAD.events), (start, kept)
 
 
 @pytest.fixture(scope="module")

@@ -58,18 +58,19 @@ class Recording:
     events: tuple[tuple[int, int], ...] | None
 
 
-RECORDINGS = (
-    Recording("road", "car-detection.mp4", 377, 12.5, 85, ((55, 108), (179, 240), (314, 350))),
-    Recording(
-        "corridor",
-        "one-by-one-person-detection.mp4",
-        1394,
-        10.0,
-        90,
-        ((60, 200), (227, 455), (502, 695), (745, 872), (921, 1200), (1235, 1365)),
-    ),
-    Recording("bottles", "bottle-detection.mp4", 1189, 29.83, 80, None),
+ROAD = Recording("road", "car-detection.mp4", 377, 12.5, 85, ((55, 108), (179, 240), (314, 350)))
+CORRIDOR = Recording(
+    "corridor",
+    "one-by-one-person-detection.mp4",
+    1394,
+    10.0,
+    90,
+    ((61, 200), (228, 455), (502, 695), (745, 872), (921, 1200), (1235, 1365)),
 )
+BOTTLES = Recording("bottles", "bottle-detection.mp4", 1189, 29.83, 80, None)
+RECORDINGS = (ROAD, CORRIDOR, BOTTLES)
+"""The one list of what comes by in the footage; first frames are those of its own description."""
+
 _SCENES = (
     ("yard-0", "yard", 0, 1024, 576, 85),
     ("yard-1", "yard", 1, 640, 360, 75),
