@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import av
 import cv2
 import numpy as np
 import pytest
 
+from selector.domain.quality import feed, inspect, tamper
 from winnow_cli.bench.quality.degrade import (
     Sensor,
     defocused,
@@ -15,10 +20,19 @@ from winnow_cli.bench.quality.degrade import (
     shaken,
     with_object,
 )
-from winnow_cli.bench.quality.figures import Outcomes, auc, best_f1, f1, share
-from winnow_cli.bench.quality.measured.duplicates import Duplicates
-from winnow_cli.bench.quality.measured.section import Plan
-from winnow_cli.bench.quality.viewpoints import RENDERED, Viewpoint
+from winnow_cli.bench.quality.figures import Figure, Outcomes, auc, best_f1, f1, share
+from winnow_cli.bench.quality.measured import tampering, visits
+from winnow_cli.bench.quality.measured.defects import GOALS
+from winnow_cli.bench.quality.measured.duplicates import GOAL, Duplicates
+from winnow_cli.bench.quality.measured.frozen import FrozenFeeds
+from winnow_cli.bench.quality.measured.ordinary import Ordinary
+from winnow_cli.bench.quality.measured.section import Plan, Section
+from winnow_cli.bench.quality.measured.tampering import Tampering
+from winnow_cli.bench.quality.measured.visits import Visits
+from winnow_cli.bench.quality.run import SECTIONS
+from winnow_cli.bench.quality.sets.tampered import aimed
+from winnow_cli.bench.quality.viewpoints import FOOTAGE, RENDERED, Recording, Viewpoint
+from winnow_cli.commands.bench import QUALITY
 from winnow_cli.offline.policy import policy_book
 
 GREY = np.full((90, 160, 3), 128, np.uint8)
@@ -39,6 +53,41 @@ def test_figures_and_their_intervals() -> None:
     decided = f1("pairs", outcomes([True, True, False, False], [1, 0, 1, 0]), goal=0.99)
     assert decided.value == 0.5 and decided.met is False and decided.low <= 0.5 <= decided.high
     assert best_f1("pairs", outcomes([True, True, False, False], [1, 2, 3, 4])).value == 1.0
+
+
+def test_no_interval_is_empty_and_none_is_wider_than_it_must_be() -> None:
+    """At 1, Clopper and Pearson (1934) have .025^(1/n): Wilson's bound is about it."""
+    exact = 0.025 ** (1 / 100)
+    told = auc("told", outcomes([True] * 100 + [False] * 300, [0.0] * 100 + [1.0] * 300))
+    assert (told.value, told.high) == (1.0, pytest.approx(1.0)) and told.low == pytest.approx(exact, abs=2e-3)
+    assert auc("turned", outcomes([False] * 100 + [True] * 300, [0.0] * 100 + [1.0] * 300)).high < 0.05
+    assert auc("one each", outcomes([True, False], [1, 1])).low < 0.2
+    all_hit = f1("pairs", outcomes([True] * 100 + [False] * 100, [1.0] * 100 + [0.0] * 100))
+    assert (all_hit.value, all_hit.high) == (1.0, pytest.approx(1.0))
+    assert all_hit.low == pytest.approx(2 * exact / (1 + exact), abs=2e-3)
+    assert share("all", [("c", True)] * 100).low == pytest.approx(exact, abs=2e-3)
+    repeated = share("all", [("c", True)] * 900, independent=9)
+    assert repeated.n == 9 and repeated.low == share("all", [("c", True)] * 9).low
+
+
+def test_the_interval_of_f1_holds_as_often_as_it_says() -> None:
+    chance = np.random.default_rng(4)
+    truth, held = np.repeat((True, False), 200), 0
+    for _ in range(300):
+        said = np.where(chance.uniform(size=400) < 0.03, ~truth, truth)  # of 3 % errors: F1 .97
+        figure = f1("", Outcomes(["c"] * 400, truth, said.astype(float)))
+        held += figure.low <= 0.97 <= figure.high
+    assert 0.91 <= held / 300 <= 0.985
+
+
+def test_what_has_nothing_to_count_has_no_value_and_misses_its_goal() -> None:
+    for figure in (
+        share("none", [], goal=0.0, at_most=True),
+        auc("one side", outcomes([True], [1.0]), goal=0.9),
+        f1("no hits to be had", outcomes([False], [0.0]), goal=0.9),
+    ):
+        assert (figure.value, figure.low, figure.high, figure.met) == (None, 0.0, 1.0, False)
+        assert not figure.by_camera or figure.name == "none"
 
 
 def test_delong_holds_as_often_as_it_says() -> None:
@@ -74,10 +123,10 @@ def test_degradations_do_what_they_say() -> None:
     assert cv2.Laplacian(defocused(noisy, 2.0), cv2.CV_64F).std() < cv2.Laplacian(noisy, cv2.CV_64F).std()
 
 
-def small_camera() -> Viewpoint:
+def small_camera(interpolation: int = cv2.INTER_CUBIC) -> Viewpoint:
     """A textured wall before which a box stands in every third run of pictures."""
     chance = np.random.default_rng(5)
-    wall = cv2.resize(chance.integers(40, 200, (30, 40, 3), np.uint8), (320, 240), interpolation=cv2.INTER_CUBIC)
+    wall = cv2.resize(chance.integers(40, 200, (22, 30, 3), np.uint8), (320, 240), interpolation=interpolation)
     pictures, runs = [], ([(0, 1, 2), (6, 7, 8), (12, 13, 14)], [(3, 4, 5), (9, 10, 11)])
     for place in range(15):
         picture = wall.copy()
@@ -103,3 +152,120 @@ def test_pairs_are_judged_as_the_selector_does_and_the_same_again(plan: Plan) ->
     by_name = {figure.name: figure for figure in runs[0]}
     assert by_name["all changes"].n == 7 * 12
     assert by_name["as it comes"].value > 0.8
+
+
+# --- each section finds a planted fault -------------------------------------------------------------------------------
+
+
+def measured(section: Section, view: Viewpoint | None = None) -> dict[str, Figure]:
+    """By name; of a sharp camera with 60 pictures, more than the rules need to know it."""
+    camera = small_camera(cv2.INTER_NEAREST)
+    section.measure(view or replace(camera, pictures=camera.pictures * 4))
+    return {figure.name: figure for figure in section.figures()}
+
+
+def test_every_section_can_be_asked_for_and_the_goals_are_those_stated() -> None:
+    assert tuple(SECTIONS) == QUALITY
+    assert GOAL == 0.99
+    assert GOALS == {
+        ("day", "defocus"): 0.995,
+        ("day", "motion"): 0.995,
+        ("clock", "defocus"): 0.985,
+        ("clock", "motion"): 0.985,
+        ("day", "fog"): 0.96,
+        ("day", "darker"): 0.97,
+        ("day", "brighter"): 0.97,
+    }
+
+
+SAME_BYTES, UNDER_A_CLOCK = (
+    f"frozen, {kind}: recognised within 10 frames" for kind in ("the same bytes", "encoded again under a ticking clock")
+)
+STILL = "still scenes under a ticking clock called frozen"
+
+
+def test_feeds_that_freeze_are_told_and_rules_that_miss_them_are_found(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = measured(FrozenFeeds(plan))
+    assert found[SAME_BYTES].value == found[UNDER_A_CLOCK].value == 1.0 and found[STILL].met
+    monkeypatch.setattr(feed, "REPEATS", 11)
+    late = measured(FrozenFeeds(plan))
+    assert late[SAME_BYTES].value == late[UNDER_A_CLOCK].value == 0.0 and late[SAME_BYTES].met is False
+
+
+def test_rules_that_call_a_still_scene_frozen_are_found(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "FEWER", 0.5)
+    assert measured(FrozenFeeds(plan))[STILL].met is False
+
+
+INNOCENT, COVERED = "innocent events called tampered", "covered: found within 5 frames"
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other places in a small size: they are rendered."""
+    monkeypatch.setattr(tampering, "OTHER_SIZE", (320, 240))
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_covered_cameras_are_told_and_rules_that_miss_them_are_found(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = measured(Tampering(plan))
+    assert found[COVERED].value == 1.0 and found[INNOCENT].n == 7 * 2
+    monkeypatch.setattr(inspect, "FRAMES", 99)
+    assert measured(Tampering(plan))[COVERED].met is False
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_rules_that_take_a_night_for_tampering_are_found(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("NOTHING_SHARP", "COVERED_PATTERN"):
+        monkeypatch.setattr(tamper, limit, 9.0)
+    assert measured(Tampering(plan))[INNOCENT].met is False
+
+
+def test_a_camera_that_is_moved_sees_what_lies_beside_what_it_saw() -> None:
+    chance = np.random.default_rng(1)
+    picture = cv2.resize(chance.integers(0, 255, (36, 64, 3), np.uint8), (640, 360), interpolation=cv2.INTER_CUBIC)
+    assert np.array_equal(aimed(picture), picture[135:, :400])
+    assert np.array_equal(aimed(picture, right=0.6), picture[135:, 240:])
+    assert np.array_equal(aimed(picture, up=0.6), picture[:225, :400])
+
+
+EVENTS = "events with a kept frame"
+
+
+def test_visits_that_the_budget_misses_are_found(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video of a wall before which a box stands twice; the list names a third time, when nothing does."""
+    camera, sensor = small_camera(), Sensor((240, 320), 1)
+    recording = Recording("wall", "wall.mp4", 160, 5.0, 85, ((60, 79), (120, 139)))
+    (tmp_path / "footage").mkdir()
+    with av.open(str(tmp_path / "footage" / "wall.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5, width=320, height=240, pix_fmt="yuv420p", bit_rate=4_000_000)
+        for number in range(recording.frames):
+            shown = camera.pictures[3 if 60 <= number < 80 else 10 if 120 <= number < 140 else 0]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(sensor.expose(shown), format="bgr24")))
+        container.mux(stream.encode())
+    asked = replace(plan, data=tmp_path)
+    wall = replace(camera, name="wall", origin=FOOTAGE)
+    monkeypatch.setattr(visits, "RECORDINGS", (recording,))
+    found = measured(Visits(asked), wall)[EVENTS]
+    assert found.value == 1.0 and found.n == 2
+    missing = replace(recording, events=(*(recording.events or ()), (85, 110)))
+    monkeypatch.setattr(visits, "RECORDINGS", (missing,))
+    assert measured(Visits(asked), wall)[EVENTS].value == pytest.approx(2 / 3, abs=0.12)
+
+
+def test_frames_at_even_intervals_catch_an_event_as_often_as_it_is_long() -> None:
+    assert visits._caught_evenly((0, 49), range(100), 1) == 0.5
+    assert visits._caught_evenly((10, 19), range(100), 10) == 1.0
+    assert visits._caught_evenly((10, 14), range(100), 10) == 0.5
+
+
+def test_rules_that_reject_ordinary_frames_are_found(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "ordinary frames rejected for quality"
+    assert measured(Ordinary(plan))[name].met
+    monkeypatch.setattr(inspect, "BLURRED", inspect.Limit(margin=-9, floor=9, ceiling=9))
+    found = measured(Ordinary(plan))
+    assert found[name].met is False and found["ordinary frames called blurred"].value > 0.5

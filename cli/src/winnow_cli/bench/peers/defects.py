@@ -25,12 +25,14 @@ def rows(shots: Sequence[ShotSaid], scores: dict[str, Score]) -> list[dict[str, 
 
 
 def _auc(shots: Sequence[ShotSaid], defect: str, score: Score) -> dict[str, Any] | None:
-    """None unless every frame has a score."""
+    """None unless every frame has a score, and there are some of both kinds."""
     said = [(shot.camera, shot.kind == defect, score(shot, defect)) for shot in shots]
     scored = [(camera, spoiled, value) for camera, spoiled, value in said if value is not None]
     if len(scored) < len(said):
         return None
     figure = auc("", Outcomes.of(scored))
+    if figure.value is None:
+        return None
     cameras = {camera: round(value, 3) for camera, value in figure.by_camera.items()}
     return {
         "auc": round(figure.value, 3),

@@ -46,7 +46,7 @@ class Pairs:
         figure = f1("", Outcomes(list(self._camera[changed]), self._same[changed], duplicate[changed].astype(float)))
         hits, named, there = self._counts(duplicate, changed)
         return {
-            "f1": round(figure.value, 3),
+            "f1": round(figure.value, 3) if figure.value is not None else None,
             "interval": [round(figure.low, 3), round(figure.high, 3)],
             "precision": round(hits / named, 3) if named else None,
             "recall": round(hits / there, 3) if there else None,

@@ -50,6 +50,11 @@ def exposed(picture: Picture, stops: float) -> Picture:
     return np.asarray(cv2.LUT(picture, _table(_LINEAR * 2.0**stops)), np.uint8)
 
 
+def lit(picture: Picture, factors: npt.NDArray[np.float64]) -> Picture:
+    """`factors` (height, width) times the light at each place, in linear light, clipped at white."""
+    return _seen(np.asarray(_light(picture) * factors.astype(np.float32)[..., None], np.float32))
+
+
 def fogged(picture: Picture, transmission: float, airlight: float) -> Picture:
     """`I t + A (1 - t)` in linear light, `t` the same at every depth (Koschmieder, 1924)."""
     return np.asarray(cv2.LUT(picture, _table(_LINEAR * transmission + airlight * (1 - transmission))), np.uint8)

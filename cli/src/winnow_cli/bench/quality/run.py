@@ -11,7 +11,11 @@ from selector.app import warm_up
 from winnow_cli.bench.quality.figures import Figure
 from winnow_cli.bench.quality.measured.defects import Defects
 from winnow_cli.bench.quality.measured.duplicates import Duplicates, SmallObjects
+from winnow_cli.bench.quality.measured.frozen import FrozenFeeds
+from winnow_cli.bench.quality.measured.ordinary import Ordinary
 from winnow_cli.bench.quality.measured.section import Plan, Section
+from winnow_cli.bench.quality.measured.tampering import Tampering
+from winnow_cli.bench.quality.measured.visits import Visits
 from winnow_cli.bench.quality.viewpoints import FOOTAGE, viewpoints
 from winnow_cli.offline.policy import policy_book
 
@@ -25,6 +29,10 @@ SECTIONS: dict[str, tuple[str, Callable[[Plan], Section]]] = {
     "duplicates": ("Same-camera duplicates", Duplicates),
     "objects": ("Small objects found", SmallObjects),
     "defects": ("Blur, haze, exposure", Defects),
+    "frozen": ("Frozen feeds, and still scenes", FrozenFeeds),
+    "tampering": ("Tampering, and what is none", Tampering),
+    "visits": ("Every visit at a budget of twelve frames", Visits),
+    "ordinary": ("Ordinary frames, none spoiled", Ordinary),
 }
 """Name for `--only`, title, and what measures it."""
 

@@ -32,8 +32,8 @@ def as_rows(measured: Measured) -> list[dict[str, Any]]:
     return [{"section": measured.name, **asdict(figure), "met": figure.met} for figure in measured.figures]
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}"
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
 
 
 def _worst(figure: Figure) -> str:

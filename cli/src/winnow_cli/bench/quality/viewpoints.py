@@ -71,12 +71,13 @@ BOTTLES = Recording("bottles", "bottle-detection.mp4", 1189, 29.83, 80, None)
 RECORDINGS = (ROAD, CORRIDOR, BOTTLES)
 """The one list of what comes by in the footage; first frames are those of its own description."""
 
-_SCENES = (
-    ("yard-0", "yard", 0, 1024, 576, 85),
-    ("yard-1", "yard", 1, 640, 360, 75),
-    ("conveyor-0", "conveyor", 0, 640, 480, 92),
-    ("conveyor-1", "conveyor", 1, 768, 432, 80),
-)
+SCENES = {
+    "yard-0": ("yard", 0, 1024, 576, 85),
+    "yard-1": ("yard", 1, 640, 360, 75),
+    "conveyor-0": ("conveyor", 0, 640, 480, 92),
+    "conveyor-1": ("conveyor", 1, 768, 432, 80),
+}
+"""Kind, view, width, height and JPEG quality of each rendered camera."""
 
 
 def viewpoints(data: Path | None, seed: int) -> Iterator[tuple[str, Callable[[], Viewpoint]]]:
@@ -84,7 +85,7 @@ def viewpoints(data: Path | None, seed: int) -> Iterator[tuple[str, Callable[[],
     if data is not None:
         for recording in RECORDINGS:
             yield recording.name, partial(_recorded, data / "footage", recording)
-    for name, kind, view, width, height, quality in _SCENES:
+    for name, (kind, view, width, height, quality) in SCENES.items():
         scene = Scene(kind, seed, width, height, fps=0.5, view=view, visits_per_minute=2.0)
         yield name, partial(_rendered, name, scene, quality)
 

@@ -34,7 +34,11 @@ class Watched:
     @property
     def next_at(self) -> datetime:
         """When the next frame is taken."""
-        return self._at(0)
+        return self.at(0)
+
+    def at(self, ahead: int) -> datetime:
+        """When the frame that is so many after the next one is taken."""
+        return BEGIN + (self._number + ahead) * self._interval
 
     def watch(self, image: bytes) -> Verdict:
         """The verdict on the camera's next frame."""
@@ -43,10 +47,11 @@ class Watched:
         self._state, self._number = states.get(self._camera_id, self._state), self._number + 1
         return verdict
 
-    def probe(self, images: Iterable[bytes]) -> list[Verdict]:
-        """Verdicts on these as the next frames, one after the other."""
+    def probe(self, images: Iterable[bytes], *, stalled: bool = False) -> list[Verdict]:
+        """Verdicts on these as the next frames, one after the other; `stalled`: `captured_at` of all is the first's."""
         states = self._states(self._state)
-        return [self._judge(image, ahead, states) for ahead, image in enumerate(images)]
+        taken_at = self.next_at if stalled else None
+        return [self._judge(image, ahead, states, taken_at) for ahead, image in enumerate(images)]
 
     def compare(self, reference: bytes, other: bytes) -> tuple[Verdict, Verdict]:
         """Verdicts on two frames of this camera, before which it has kept nothing; its statistics stay."""
@@ -58,15 +63,12 @@ class Watched:
     def _states(self, state: CameraState | None) -> States:
         return {} if state is None else {self._camera_id: state}
 
-    def _at(self, ahead: int) -> datetime:
-        return BEGIN + (self._number + ahead) * self._interval
-
-    def _judge(self, image: bytes, ahead: int, states: States) -> Verdict:
-        at, number = self._at(ahead), self._number + ahead
+    def _judge(self, image: bytes, ahead: int, states: States, taken_at: datetime | None = None) -> Verdict:
+        at, number = self.at(ahead), self._number + ahead
         frame = Frame(
             frame_id=f"{number}",
             camera_id=self._camera_id,
-            captured_at=at,
+            captured_at=taken_at or at,
             sequence=number,
             content_type="image/jpeg",
             image=image,
