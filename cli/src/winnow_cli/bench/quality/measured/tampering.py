@@ -39,14 +39,18 @@ class Tampering:
 
     @cached_property
     def _others(self) -> list[Picture]:
+        """Other places, and what this bench's cameras showed so far."""
         return other_views(self._plan.seed, OTHER_SIZE)
 
     def measure(self, view: Viewpoint) -> None:
         seed, count = self._plan.seed, self._plan.per_camera(PART)
         camera, _ = watched(view, DAY, self._plan)
         sensor = Sensor(view.pictures[0].shape[:2], seed)
-        for kind, frames in Innocent(view.pictures, self._others, seed).events(count):
+        # One that had to be enlarged would be soft.
+        others = [other for other in self._others if other.shape[1] >= view.size[0]]
+        for kind, frames in Innocent(view.pictures, others, seed).events(count):
             self._alarms[kind].append((view.name, _alarmed(camera, view, sensor, frames)))
+        self._others.extend(view.pictures[:: len(view.pictures) // 2])
         self._touch(view, view, camera, TOUCHED, count)
         moved = home(view)
         camera, _ = watched(moved, DAY, self._plan)

@@ -68,7 +68,7 @@ def _pushed(least: float, most: float) -> Deed:
 
 
 def turned(picture: Picture, chance: Chance) -> Picture:
-    return aimed(picture, 0.2, 0.2, turn=float(chance.uniform(5, 20) * chance.choice((-1, 1))))
+    return aimed(picture, turn=float(chance.uniform(5, 20) * chance.choice((-1, 1))))
 
 
 def zoomed_out(picture: Picture, chance: Chance) -> Picture:
