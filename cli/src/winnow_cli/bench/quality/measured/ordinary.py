@@ -7,14 +7,22 @@ from collections.abc import Iterable, Iterator
 
 from winnow_cli.bench.quality.figures import Figure, share
 from winnow_cli.bench.quality.measured.section import Plan
-from winnow_cli.bench.quality.sets.footage import DAY_INTERVAL_S, SCENE_FPS, recorded, rendered, through_a_day
+from winnow_cli.bench.quality.sets.footage import (
+    DAY_INTERVAL_S,
+    SCENE_FPS,
+    recorded,
+    rendered,
+    through_a_day,
+    through_a_soft_lens,
+)
 from winnow_cli.bench.quality.viewpoints import RECORDINGS, SCENES, Viewpoint
 from winnow_cli.bench.quality.watched import QUALITY_REASONS, Watched, reason
 
 GOAL = 0.01
 """Ours: one frame in a hundred."""
 
-RECORDED, RENDERED, DAYS = "recordings as they come", "rendered scenes with a night", "a day of slow light and a night"
+RECORDED, RENDERED = "recordings as they come", "rendered scenes with a night"
+DAYS, SOFT_DAYS = "a day of slow light and a night", "such a day through a soft lens"
 
 
 class Ordinary:
@@ -31,6 +39,8 @@ class Ordinary:
         if view.name in SCENES:
             self._watch(RENDERED, view, 1 / SCENE_FPS, rendered(view.name, self._plan.seed))
         self._watch(DAYS, view, DAY_INTERVAL_S, through_a_day(view, self._plan.seed))
+        soft = through_a_soft_lens(view)
+        self._watch(SOFT_DAYS, view, DAY_INTERVAL_S, through_a_day(soft, self._plan.seed))
 
     def _watch(self, kind: str, view: Viewpoint, interval_s: float, images: Iterable[bytes]) -> None:
         camera = Watched(view.name, self._plan.book, interval_s=interval_s)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
-from winnow_cli.bench.quality.degrade import Sensor, exposed, jpeg
+from winnow_cli.bench.quality.degrade import Sensor, defocused, exposed, jpeg
 from winnow_cli.bench.quality.viewpoints import SCENES, Recording, Viewpoint, footage_frames
 from winnow_scenes.episodes import NIGHT, Episode
 from winnow_scenes.scene import Scene
@@ -24,6 +25,9 @@ DUSK_FRAMES, NIGHT_FRAMES, DAY_FRAMES = 60, 100, 120
 CLOUDS_STOPS = 0.7
 NIGHT_STOPS, MOST_GAIN_STOPS = 6.0, 3.0
 """By night there are 6 EV less, of which the sensor makes good 3 by amplifying, noise with it."""
+
+SOFT_SIGMA = 2.0
+"""Pixels, of a lens or a scene without anything finer."""
 
 
 def recorded(folder: Path, recording: Recording) -> Iterator[bytes]:
@@ -47,6 +51,11 @@ def through_a_day(view: Viewpoint, seed: int) -> Iterator[bytes]:
     for picture, stops in zip(cycle(view.pictures), daylight(float(chance.uniform(0, 2 * np.pi))), strict=False):
         made_good = float(np.clip(-stops, 0, MOST_GAIN_STOPS))
         yield jpeg(sensor.expose(exposed(picture, stops + made_good), gain=2.0**made_good), view.quality)
+
+
+def through_a_soft_lens(view: Viewpoint) -> Viewpoint:
+    """The camera with a lens that has never been sharp: what is fine in its pictures is the sensor's noise alone."""
+    return replace(view, pictures=tuple(defocused(picture, SOFT_SIGMA) for picture in view.pictures))
 
 
 def daylight(phase: float) -> list[float]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from winnow_cli.bench.quality.degrade import Picture, exposed, fogged, lit
+from winnow_cli.bench.quality.degrade import Picture, exposed, fogged, infrared, lit
 from winnow_scenes.scene import Scene
 
 Frames = list[tuple[Picture, float]]
@@ -76,6 +76,10 @@ class Innocent:
         lost = np.linspace(0, most, SLOW_FRAMES)
         return [(exposed(picture, min(3.0, stops) - stops), 2.0 ** min(3.0, stops)) for stops in lost]
 
+    def infrared(self, picture: Picture) -> Frames:
+        """Light goes by 1 and 2 EV, which the sensor makes good; then filter and lamp switch to infrared at once."""
+        return [(picture, 2.0), (picture, 4.0), *[(infrared(picture), 2.0)] * 6]
+
     def fog(self, picture: Picture) -> Frames:
         """To a transmission of .1 to .4."""
         least, airlight = float(self._chance.uniform(0.1, 0.4)), float(self._chance.uniform(0.4, 0.8))
@@ -104,6 +108,7 @@ KINDS: dict[str, Callable[[Innocent, Picture], Frames]] = {
     "lamps off": Innocent.lamp_off,
     "lamps on": Innocent.lamp_on,
     "night falls": Innocent.night,
+    "infrared comes on": Innocent.infrared,
     "fog comes up": Innocent.fog,
     "a truck in front": Innocent.truck,
 }
