@@ -23,6 +23,9 @@ LIMIT_S = 3.0
 BEFORE = 20 * CAMERAS
 """Frames judged before the load: enough sizes of each camera, and code that is warm."""
 
+AFTER = 2 * CAMERAS
+"""Frames after the backlog, at half of what can be judged: they show whether effort is full again."""
+
 PROBE_S, LOAD_S = 8.0, 24.0
 KEY = b"winnow bench, the published key!"
 POLICY = SelectionPolicy(
@@ -47,7 +50,10 @@ def rate_of_load(stack: Stack, footage: Footage, say: Say) -> float:
 
 
 def load(stack: Stack, footage: Footage, per_s: float, *, overload: bool, say: Say) -> LoadResult:
-    """`LOAD_S` seconds of that rate, until the last frame is judged. Raises `WinnowError` where that takes too long."""
+    """`LOAD_S` seconds of that rate until the last frame is judged, and some frames after it.
+
+    Raises `WinnowError` where that takes too long.
+    """
     with _selector(stack, footage) as (selector, _):
         names = selector.kafka.names
         policy = selector.codec.encode(names.policies, replace(POLICY, overload=overload))
@@ -58,8 +64,10 @@ def load(stack: Stack, footage: Footage, per_s: float, *, overload: bool, say: S
         frames, sent_s = _send(selector, footage, BEFORE, per_s, LOAD_S)
         after = selector.sample()
         judged = sum(after.verdicts) - sum(before.verdicts)
-        result = LoadResult(frames / sent_s, judged / (after.at_s - before.at_s), frames)
         _until(selector, BEFORE + frames)
+        calm, _ = _send(selector, footage, BEFORE + frames, per_s / LOAD / 2, AFTER / (per_s / LOAD / 2))
+        result = LoadResult(frames / sent_s, judged / (after.at_s - before.at_s), frames + calm)
+        _until(selector, BEFORE + result.frames)
         result.count(_verdicts(selector), footage, CAMERAS, BEFORE)
     return result
 

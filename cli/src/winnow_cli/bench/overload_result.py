@@ -73,7 +73,12 @@ class LoadResult:
     @property
     def longest_s(self) -> float:
         """The oldest that a frame was when it got its verdict."""
-        return max(age_s for _, age_s, _ in self.lags)
+        return max((age_s for _, age_s, _ in self.lags), default=0.0)
+
+    @property
+    def reduced(self) -> int:
+        """Frames judged with reduced effort."""
+        return sum(reduced for _, _, reduced in self.lags)
 
     def curve(self) -> list[tuple[float, float, float]]:
         """Time in seconds, the oldest age in seconds, and the share judged with reduced effort, of each half second."""
@@ -101,7 +106,7 @@ class LoadResult:
                 "max": round(self.longest_s, 2),
             },
             "judged_after_s": round(self.lags[-1][0], 1),
-            "reduced_share": round(sum(reduced for _, _, reduced in self.lags) / len(self.lags), 3),
+            "reduced_share": round(self.reduced / len(self.lags), 3),
             "decoded_share": round(self.decoded / self.verdicts, 3),
             "kept": self.kept,
             "event_frames": self.events,
@@ -110,6 +115,30 @@ class LoadResult:
             "visits_kept": self.visits_kept,
             "curve": [[round(value, 2) for value in point] for point in self.curve()],
         }
+
+
+def faults(off: LoadResult, on: LoadResult, *, limit_s: float, last: int) -> list[str]:
+    """What does not hold of a run without the switch and one with it, a sentence each; none where all does.
+
+    Every frame has one verdict; the load was one: without the switch, lag went over the limit; with it some frames were
+    judged with reduced effort, lag stayed within twice the limit, and the `last` frames got full effort again.
+    """
+    wrong = [
+        f"overload {name}: {one.frames:,} frames have {one.verdicts:,} verdicts, {one.twice:,} of them second ones"
+        for name, one in (("off", off), ("on", on))
+        if not one.whole
+    ]
+    if off.longest_s <= limit_s:
+        wrong.append(f"no overload: without the switch the lag was at most {off.longest_s:.1f} s, limit {limit_s:g} s")
+    if off.reduced:
+        wrong.append(f"overload off: {off.reduced:,} frames were judged with reduced effort")
+    if not on.reduced:
+        wrong.append("overload on: no frame was judged with reduced effort")
+    if still := sum(reduced for _, _, reduced in on.lags[-last:]):
+        wrong.append(f"overload on: {still:,} of the last {last:,} frames were still judged with reduced effort")
+    if on.longest_s > 2 * limit_s:
+        wrong.append(f"overload on: the lag was up to {on.longest_s:.1f} s, over twice the limit of {limit_s:g} s")
+    return wrong
 
 
 def table(results: Mapping[str, LoadResult], limit_s: float) -> Table:
