@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 from confluent_kafka.admin import AdminClient, NewTopic
+from rich.console import Console
+from rich.table import Table
 
 from ingest.adapters.uploads.keys import make_key
 from winnow.errors import WinnowError
@@ -190,3 +192,27 @@ def ingest_service(stack: Stack, name: str, env: dict[str, str]) -> Iterator[int
         yield pid
     finally:
         stack.stop(name)
+
+
+def show(console: Console, runs: list[dict[str, Any]], camera: dict[str, float]) -> None:
+    """A table for each size, and the live camera's memory."""
+    for run in runs:
+        table = Table(title=f"{run['width']}x{run['height']}, {run['bytes_per_frame'] / 1000:.0f} KB a frame")
+        table.add_column("way in")
+        for column in ("frames/s", "MB/s", "to bare", "range", "CPU ms", "client's"):
+            table.add_column(column, justify="right")
+        for name, door in run["doors"].items():
+            table.add_row(
+                name,
+                f"{door['frames_per_s']:.0f}",
+                f"{door['mb_per_s']:.0f}",
+                f"{door['ratio']:.2f}",
+                "-".join(f"{ratio:.2f}" for ratio in door["ratio_spread"]),
+                f"{door['cpu_s_per_1000']:.2f}",
+                f"{door['client_cpu_s_per_1000']:.2f}" if "client_cpu_s_per_1000" in door else "",
+            )
+        console.print(table)
+    console.print(
+        f"a live camera of 1920x1080 over MJPEG: {camera['total_mb']:.0f} MB "
+        f"(ingest {camera['rss_mb']:.0f}, its child {camera['child_rss_mb']:.0f})"
+    )

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from rich.console import Console
+from rich.table import Table
 
 from winnow.codec import Codec
 from winnow.errors import WinnowError
@@ -115,3 +117,23 @@ class _VerdictReader:
             verdict = self._codec.decode(Verdict, record_of(message).value)
             self._seen.setdefault(verdict.frame_id or "", at_s)
         self._consumer.close()
+
+
+def show(console: Console, runs: list[dict[str, Any]]) -> None:
+    """A row for each size."""
+    table = Table(title="selector through the broker, frames per CPU second")
+    for column in ("size", "KB a frame", "selector", "bare decode", "ratio", "wall/s", "p50 ms", "p99 ms", "state B"):
+        table.add_column(column, justify="right")
+    for row in runs:
+        table.add_row(
+            f"{row['width']}x{row['height']}",
+            f"{row['bytes_per_frame'] / 1000:.0f}",
+            f"{row['selector_per_cpu_s']:.0f}",
+            f"{row['bare_decode_per_cpu_s']:.0f}",
+            f"{row['ratio']:.2f}",
+            f"{row['wall_per_s']:.0f}",
+            f"{row['latency_ms']['p50']:.0f}",
+            f"{row['latency_ms']['p99']:.0f}",
+            str(row["state_bytes_per_frame"]),
+        )
+    console.print(table)

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from winnow_cli.bench.goals import Goal, at_least, at_most, show_goals
+
 COLD_CPU_S, CACHED_CPU_S = 15.0, 1.0
 """The stated bounds of compiling, on one core."""
 
@@ -34,30 +36,25 @@ ROWS = (
 )
 
 
-def goals(runs: list[dict[str, Any]], compiling: dict[str, float]) -> list[dict[str, Any]]:
-    """Each goal with what was measured, the median of the rounds; `met` says whether it was reached."""
+def goals(runs: list[dict[str, Any]], compiling: dict[str, float]) -> list[Goal]:
+    """Each goal with what was measured, the median of the rounds."""
     found = []
-
-    def goal(text: str, value: float, *, least: float | None = None, most: float | None = None) -> None:
-        met = (least is None or value >= least) and (most is None or value <= most)
-        found.append({"goal": text, "wanted": least if most is None else most, "measured": value, "met": met})
-
     for run in (run for run in runs if run["height"] >= HD):
         size = f"{run['width']}x{run['height']}"
-        goal(f"{size}: offline to bare decode, at least", run["offline_ratio"]["median"], least=1.1)
-        goal(f"{size}: through Kafka to bare decode, at least", run["kafka_1_2_ratio"]["median"], least=0.95)
-        goal(f"{size}: 2 processes to 1, offline, at least", run["offline_2_processes_speedup"]["median"], least=1.85)
-        goal(f"{size}: 2 processes to 1, Kafka, at least", run["kafka_2_1_speedup"]["median"], least=1.85)
+        found += [
+            at_least(f"{size}: offline to bare decode", run["offline_ratio"]["median"], 1.1),
+            at_least(f"{size}: through Kafka to bare decode", run["kafka_1_2_ratio"]["median"], 0.95),
+            at_least(f"{size}: 2 processes to 1, offline", run["offline_2_processes_speedup"]["median"], 1.85),
+            at_least(f"{size}: 2 processes to 1, Kafka", run["kafka_2_1_speedup"]["median"], 1.85),
+        ]
         if run["height"] == 1080:
-            goal(f"{size}: after the decode, share of it, at most", run["after_decode_of_own"]["median"], most=0.15)
-    goal("compiling anew, CPU seconds, at most", compiling["cold"], most=COLD_CPU_S)
-    goal("compiled code from the cache, CPU seconds, at most", compiling["cached"], most=CACHED_CPU_S)
+            found.append(at_most(f"{size}: after the decode, share of it", run["after_decode_of_own"]["median"], 0.15))
+    found.append(at_most("compiling anew, CPU seconds", compiling["cold"], COLD_CPU_S))
+    found.append(at_most("compiled code from the cache, CPU seconds", compiling["cached"], CACHED_CPU_S))
     return found
 
 
-def show(
-    console: Console, runs: list[dict[str, Any]], compiling: dict[str, float], found: list[dict[str, Any]]
-) -> None:
+def show(console: Console, runs: list[dict[str, Any]], compiling: dict[str, float], found: list[Goal]) -> None:
     """The table of all sizes and the list of goals."""
     table = Table(title="selector: median of the rounds (least-most)")
     table.add_column("")
@@ -68,10 +65,7 @@ def show(
         table.add_row(text, *(_cell(run[name]) for run in runs))
     console.print(table)
     console.print(f"compiled code, CPU seconds: {compiling['cold']:.1f} anew, {compiling['cached']:.2f} from the cache")
-    for goal in found:
-        console.print(
-            f"{'met   ' if goal['met'] else 'missed'}  {goal['goal']} {goal['wanted']:g}: {goal['measured']:.3g}"
-        )
+    show_goals(console, found)
 
 
 def _cell(figure: dict[str, float]) -> str:
