@@ -51,7 +51,8 @@ class Recording:
         self._codec = Codec(self._settings.registry_url)
         self._publisher = Publisher(self._settings, client_id="bench-recording")
         self._policies = SelectionTopics(self._settings).book()
-        self._states = {kind.name: CameraState(kind.name) for kind in KINDS}
+        self._states: dict[str, CameraState] = {}
+        self._stored: dict[str, CameraState] = {}
         self._next_offsets = [0] * PARTITIONS
         self._frames = _in_turn(frames)
         self.fitted = 0
@@ -68,8 +69,9 @@ class Recording:
             self._state(partition, SelectorState(start=Start(0)))
             self._state(partition, SelectorState(cursor=Cursor(offset)))
         for camera_id, state in self._states.items():
-            for record in changes(None, state) if state.frames else ():
+            for record in changes(self._stored.get(camera_id), state):
                 self._state(_partition(camera_id), record)
+            self._stored[camera_id] = state
         self._publisher.flush()
 
     def _record(self, camera_id: str, frame: SimulatedFrame) -> Record:
@@ -97,7 +99,8 @@ class Recording:
             unreadable="",
             decided_at=at,
         )
-        verdict, self._states[camera_id] = decide(self._states[camera_id], observed, self._policies.in_force(camera_id))
+        state = self._states.get(camera_id) or CameraState(camera_id)
+        verdict, self._states[camera_id] = decide(state, observed, self._policies.in_force(camera_id))
         return verdict
 
     def _state(self, partition: int, record: SelectorState) -> None:

@@ -10,6 +10,7 @@ from winnow_cli.commands import (
     camera,
     chaos,
     check_producer,
+    control,
     demo,
     dlq,
     doctor,
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command()(select.select)
     app.command()(simulate.simulate)
     app.command()(replay.replay)
+    app.command()(control.control)
     app.command(context_settings=test.PASSED_ON)(test.test)
     app.command()(balance.balance)
     app.command()(trace.trace)
