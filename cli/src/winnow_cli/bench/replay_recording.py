@@ -111,7 +111,7 @@ class Recording:
 def _in_turn(frames: int) -> Iterator[tuple[str, SimulatedFrame]]:
     """Camera and frame in order of time: at least so many in a day, though one kind has none for six hours of it."""
     places = render()
-    interval_s = DAY_S * (len(KINDS) - 0.25) / frames
+    interval_s = DAY_S * (len(KINDS) - 0.25) / (frames + len(KINDS))
 
     def day(kind: Kind) -> Iterator[tuple[str, SimulatedFrame]]:
         for frame in CameraDay(kind, places[kind.place], interval_s=interval_s, seed=1).frames():
