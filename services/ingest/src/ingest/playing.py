@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
+from ingest.adapters.child import Stopped
 from ingest.adapters.doors import NotTaken, open_door
 from ingest.adapters.follow import Follower, Idle, Offered, followed
 from ingest.adapters.records import FrameRecords
@@ -74,13 +75,19 @@ def play(
     # Closed after the last answer: what is followed remembers what the broker has acknowledged.
     with ExitStack() as ends:
         try:
-            door = Follower(source, settings) if followed(source) else open_door(source)
+            door = (
+                Follower(source, settings)
+                if followed(source)
+                else open_door(source, stop, timeout_s=settings.ingest_video_timeout_s)
+            )
             ends.enter_context(closing(door))  # type: ignore[type-var]
             pace = _Pace(sender) if source.live else None
             for item in door:
                 if stop.is_set() or not _taken(item, played, sender, pace, progressed):
                     played.interrupted = True
                     break
+        except Stopped:
+            played.interrupted = True
         except (WinnowError, OSError, KafkaException) as error:
             played.error = str(error)
         unanswered = sender.finish()

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest.domain.source import Source
+from ingest.domain.source import VIDEO_TIMEOUT_S, Source
 from winnow.settings import HealthSettings, KafkaSettings, ObjectSettings
 
 
@@ -17,6 +17,9 @@ class IngestSettings(KafkaSettings, ObjectSettings):
 
     ingest_state_dir: Path | None = Field(
         None, description="Folder for what is remembered of followed folders and prefixes; they cannot do without."
+    )
+    ingest_video_timeout_s: float = Field(
+        VIDEO_TIMEOUT_S, gt=0, description="A video without a frame for so long is given up, its decoder killed."
     )
 
 

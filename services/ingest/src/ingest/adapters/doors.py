@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from ingest.adapters.encode import as_jpeg
 from ingest.adapters.folder import beginning, files_in, look, whole
 from ingest.domain.capture_time import footage_start, picture_times, whole_ms
 from ingest.domain.picture import content_type, refusal
-from ingest.domain.source import S3, SCENE, TOPIC, Source, scene_arguments
+from ingest.domain.source import S3, SCENE, TOPIC, VIDEO_TIMEOUT_S, Source, scene_arguments
 from winnow.clock import now
 from winnow.errors import Refused
 from winnow.events import Frame
@@ -35,11 +37,17 @@ class NotTaken:
     why: str
 
 
-def open_door(source: Source) -> Iterator[Frame | NotTaken]:
-    """The source's frames in order. Raises `Refused` before the first, `SourceFailed` where it breaks off."""
+def open_door(
+    source: Source, stop: threading.Event | None = None, *, timeout_s: float = VIDEO_TIMEOUT_S
+) -> Iterator[Frame | NotTaken]:
+    """The source's frames in order. Raises `Refused` before the first, `SourceFailed` where it breaks off.
+
+    Of footage, also where it gives no frame for `timeout_s`; and `Stopped` where `stop` is set while it is waited for.
+    """
     if source.source.startswith(SCENE):
         arguments, identity = scene_arguments(source.source)
-        return _footage(source, "winnow_scenes.player", arguments, hashlib.sha256(identity.encode()).hexdigest())
+        child = partial(FrameChild, "winnow_scenes.player", arguments, stop=stop, timeout_s=timeout_s)
+        return _footage(source, child, hashlib.sha256(identity.encode()).hexdigest())
     if source.stream:
         raise Refused(f"{source.name} is a live camera, and never ends; record some minutes of it to a file")
     if source.source.startswith((S3, TOPIC)):
@@ -55,12 +63,13 @@ def open_door(source: Source) -> Iterator[Frame | NotTaken]:
         return _pictures(source, path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return _footage(source, "ingest.adapters.video_child", [str(path.absolute())], digest)
+    child = partial(FrameChild, "ingest.adapters.video_child", [str(path.absolute())], stop=stop, timeout_s=timeout_s)
+    return _footage(source, child, digest)
 
 
-def _footage(source: Source, module: str, arguments: list[str], sha256: str) -> Iterator[Frame | NotTaken]:
+def _footage(source: Source, begin: Callable[[], FrameChild], sha256: str) -> Iterator[Frame | NotTaken]:
     most_s = inf if source.minutes is None else source.minutes * 60
-    with FrameChild(module, arguments) as child:
+    with begin() as child:
         length_s = child.length_s()
         start = footage_start(source.start, min(length_s or 0.0, most_s), now(), live=source.live)
         for frame in child:

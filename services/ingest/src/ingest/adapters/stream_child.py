@@ -18,6 +18,7 @@ import av
 
 from ingest.adapters.child import ALIVE, DENIED
 from ingest.adapters.connection import Connection
+from ingest.adapters.memory import limit_memory
 from ingest.adapters.pictures import Picture, Pictures
 from ingest.domain.cadence import Cadence
 from winnow_scenes.lifetime import end_with_parent
@@ -109,6 +110,7 @@ def _image(picture: Picture) -> bytes:
 def main() -> int:
     """Exit status as above; 0 when nobody reads any more."""
     end_with_parent()
+    limit_memory()
     av.logging.set_level(None)
     out = os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
     try:

@@ -13,12 +13,18 @@ from typing import BinaryIO
 
 import av
 
+from ingest.adapters.memory import limit_memory
 from ingest.adapters.pictures import Pictures
+from ingest.domain.picture import LARGEST_PIXELS
 from winnow_scenes.lifetime import end_with_parent
 from winnow_scenes.records import write_begin, write_end, write_frame
 
 MISSING_SHARE = 0.02
 """A file that holds this much less than its header says was cut off."""
+
+
+LIMITS = {"max_pixels": str(LARGEST_PIXELS)}
+"""For FFmpeg's decoders, which else allocate whatever a frame declares, while a file is opened, too."""
 
 
 class NotWhole(Exception):
@@ -28,13 +34,14 @@ class NotWhole(Exception):
 def stream_video(path: str, out: BinaryIO) -> int:
     """Writes all frames; gives their number. Raises `NotWhole`."""
     try:
-        container = av.open(path)
+        container = av.open(path, options=LIMITS)
     except (OSError, av.FFmpegError) as error:
         raise NotWhole(f"not a video that can be read: {getattr(error, 'strerror', None) or error}") from error
     with container:
         if not container.streams.video:
             raise NotWhole("the file has no video stream")
         stream = container.streams.video[0]
+        stream.codec_context.options = LIMITS
         stream.thread_type = "AUTO"
         length_s = None if container.duration is None else container.duration / av.time_base
         write_begin(out, length_s)
@@ -52,8 +59,13 @@ def stream_video(path: str, out: BinaryIO) -> int:
                     raise NotWhole(f"frame {count} could not be encoded")
                 write_frame(out, count, round(last_s, 6), image)
                 count += 1
+        except MemoryError:
+            raise NotWhole(f"the video breaks off after {count} frames: the next takes too much memory") from None
         except av.FFmpegError as error:
-            raise NotWhole(f"the video breaks off after {count} frames: {error.strerror}") from error
+            # What is beyond its limits, FFmpeg leaves without a size.
+            known = stream.codec_context.width * stream.codec_context.height
+            why = error.strerror if known else f"the next declares no size, or more than {LARGEST_PIXELS:,} pixels"
+            raise NotWhole(f"the video breaks off after {count} frames: {why}") from error
         if count == 0:
             raise NotWhole("the video has no frames")
         if stream.frames and count < stream.frames * (1 - MISSING_SHARE) - 1:
@@ -65,6 +77,7 @@ def stream_video(path: str, out: BinaryIO) -> int:
 def main() -> int:
     """Exit status 0, or 1 with one line on standard error."""
     end_with_parent()
+    limit_memory()
     av.logging.set_level(None)
     out = os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
     try:

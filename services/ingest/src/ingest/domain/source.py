@@ -16,6 +16,9 @@ from winnow.identity import check_camera_id
 SCENE = "scene:"
 S3 = "s3://"
 TOPIC = "topic:"
+VIDEO_TIMEOUT_S = 60.0
+"""A video without a frame for so long is given up: on two busy cores a good one of 8K took 5 s from start to end."""
+
 KINDS = ("rtsp://", "rtsps://", "http://", "https://", "usb:", S3, TOPIC, SCENE)
 SCENE_PARAMETERS = {
     "seed": "1", "fps": "5", "minutes": "1", "view": "0", "width": "1280", "height": "720", "visits_per_minute": "1",
