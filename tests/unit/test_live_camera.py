@@ -172,6 +172,34 @@ def test_http_mjpeg_passes_byte_for_byte(pictures: list[np.ndarray], lengths: bo
         assert all(f.image in small + large for f in live.frames)
 
 
+def test_http_mjpeg_that_stalls_answers_with_an_error_and_drops_comes_back(pictures: list[np.ndarray]) -> None:
+    with MjpegCamera([jpeg_of(p) for p in pictures]) as server, Watched(server.url, timeout_s=1) as live:
+        live.more()
+        server.stalled.set()
+        live.told("no frame for 1 s")
+        server.stalled.clear()
+        live.more()
+        server.status = 503
+        server.drop()
+        live.told("Server returned 5XX")
+        server.status = 200
+        frames = live.more()
+    assert server.asked >= 4
+    assert [f.sequence for f in frames] == list(range(len(frames))), "one run, however often it is connected"
+
+
+def test_rtsp_over_udp_that_drops_and_stalls_comes_back(pictures: list[np.ndarray]) -> None:
+    with RtspCamera(pictures) as server, Watched(server.url, transport="udp", timeout_s=1) as live:
+        for spoil, mend in ((server.drop, lambda: None), (server.stalled.set, server.stalled.clear)):
+            live.more()
+            told = len(live.logs)
+            spoil()
+            eventually(lambda told=told: "no frame" in repr(live.logs[told:]) or "ended" in repr(live.logs[told:]))  # type: ignore[misc]
+            mend()
+        frames = live.more()
+    assert [f.sequence for f in frames] == list(range(len(frames)))
+
+
 def test_rtsp_mjpeg_passes_pixel_for_pixel(pictures: list[np.ndarray]) -> None:
     """RFC 2435 leaves a JPEG's headers out: they are made anew, the picture is not."""
     originals = [cv2.imdecode(np.frombuffer(jpeg_of(p), np.uint8), cv2.IMREAD_COLOR) for p in pictures]

@@ -31,6 +31,10 @@ class Stopped(WinnowError):
     """Told to stop before the source's end."""
 
 
+class DecoderLost(SourceFailed):
+    """What came hangs the decoder, or ends it."""
+
+
 class SourceDenied(SourceFailed):
     """The camera answers and refuses: to ask again soon is no use."""
 
@@ -41,8 +45,6 @@ SLICE_S = 0.2
 DENIED = 77
 """A child's exit status for it (EX_NOPERM of sysexits.h)."""
 
-
-MEND = "Encode the video anew or leave it out"
 
 ALIVE = -1
 """The index of what is no frame, but says that frames come which are not taken."""
@@ -74,7 +76,7 @@ class FrameChild:
     ) -> None:
         """`told` goes to its standard input: what no list of processes may show.
 
-        It is killed where it gives no frame for `timeout_s` while one is waited for (`SourceFailed`), and where `stop`
+        It is killed where it gives no frame for `timeout_s` while one is waited for (`DecoderLost`), and where `stop`
         is set meanwhile (`Stopped`).
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
@@ -163,8 +165,8 @@ class FrameChild:
                 raise Stopped("told to stop")
             if time.monotonic() > until_s:
                 self._process.kill()
-                raise SourceFailed(
-                    f"no frame {self._given} within {self.timeout_s:g} s: the decoder hangs and was killed. {MEND}"
+                raise DecoderLost(
+                    f"no frame {self._given} within {self.timeout_s:g} s: the decoder hangs and was killed"
                 )
 
     def _failure(self) -> SourceFailed:
@@ -175,6 +177,6 @@ class FrameChild:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         if status < 0:
-            return SourceFailed(f"the decoder was killed by signal {-status} at frame {self._given}. {MEND}")
+            return DecoderLost(f"the decoder was killed by signal {-status} at frame {self._given}")
         kind = SourceDenied if status == DENIED else SourceFailed
         return kind(lines[-1] if lines else f"the child process ended with {status} before the footage did")

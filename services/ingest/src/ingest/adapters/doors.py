@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from ingest.adapters.child import FrameChild, SourceFailed
+from ingest.adapters.child import DecoderLost, FrameChild, SourceFailed
 from ingest.adapters.encode import as_jpeg
 from ingest.adapters.folder import beginning, files_in, look, whole
 from ingest.domain.capture_time import footage_start, picture_times, whole_ms
@@ -69,24 +69,27 @@ def open_door(
 
 def _footage(source: Source, begin: Callable[[], FrameChild], sha256: str) -> Iterator[Frame | NotTaken]:
     most_s = inf if source.minutes is None else source.minutes * 60
-    with begin() as child:
-        length_s = child.length_s()
-        start = footage_start(source.start, min(length_s or 0.0, most_s), now(), live=source.live)
-        for frame in child:
-            if frame.t_s >= most_s:
-                return
-            refused = refusal(frame.image, len(frame.image))
-            if refused is not None:
-                yield NotTaken(f"frame {frame.index}", *refused)
-                continue
-            yield Frame(
-                frame_id=frame_id_of_file(source.camera, sha256, frame.index),
-                camera_id=source.camera,
-                captured_at=whole_ms(start + timedelta(seconds=frame.t_s)),
-                sequence=frame.index,
-                content_type="image/jpeg",
-                image=frame.image,
-            )
+    try:
+        with begin() as child:
+            length_s = child.length_s()
+            start = footage_start(source.start, min(length_s or 0.0, most_s), now(), live=source.live)
+            for frame in child:
+                if frame.t_s >= most_s:
+                    return
+                refused = refusal(frame.image, len(frame.image))
+                if refused is not None:
+                    yield NotTaken(f"frame {frame.index}", *refused)
+                    continue
+                yield Frame(
+                    frame_id=frame_id_of_file(source.camera, sha256, frame.index),
+                    camera_id=source.camera,
+                    captured_at=whole_ms(start + timedelta(seconds=frame.t_s)),
+                    sequence=frame.index,
+                    content_type="image/jpeg",
+                    image=frame.image,
+                )
+    except DecoderLost as error:
+        raise SourceFailed(f"{error}. Encode the video anew or leave it out") from None
 
 
 def _pictures(source: Source, path: Path) -> Iterator[Frame | NotTaken]:
