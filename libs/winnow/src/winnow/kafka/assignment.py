@@ -208,9 +208,9 @@ class Assignment(Generic[StateT]):
                 f"state's cursor is {cursor}; nothing was judged. The cursor is what has been judged: to go on there, "
                 f"stop the selector and run `winnow topics reset-offset {partition}`"
             )
-        admin = AdminClient(config.admin(self._kafka))
-        first = log_start(admin, self._settings.topic, partition)
-        end = log_end(admin, self._settings.topic, partition)
+        with AdminClient(config.admin(self._kafka)) as admin:
+            first = log_start(admin, self._settings.topic, partition)
+            end = log_end(admin, self._settings.topic, partition)
         if cursor is not None and cursor > end:
             raise StateMismatch(
                 f"{self._settings.topic}, partition {partition}: the cursor is {cursor}, but the log ends at {end}; "
@@ -233,12 +233,14 @@ class Assignment(Generic[StateT]):
         Not `Consumer.committed`: from another thread it waits for as long as the loop's thread polls.
         """
         request = ConsumerGroupTopicPartitions(self._settings.group, [TopicPartition(self._settings.topic, partition)])
-        admin = AdminClient(config.admin(self._kafka))
-        try:
-            futures = admin.list_consumer_group_offsets([request], require_stable=True, request_timeout=10)
-            found = futures[self._settings.group].result().topic_partitions[0]
-        except KafkaException as error:
-            raise DependencyDown(f"broker: committed offset of partition {partition}: {error}") from error
+        # Closed here: an error holds the client in a cycle, and where garbage collection comes upon it on the client's
+        # own thread, the process is aborted.
+        with AdminClient(config.admin(self._kafka)) as admin:
+            try:
+                futures = admin.list_consumer_group_offsets([request], require_stable=True, request_timeout=10)
+                found = futures[self._settings.group].result().topic_partitions[0]
+            except KafkaException as error:
+                raise DependencyDown(f"broker: committed offset of partition {partition}: {error}") from error
         if found.error is not None:
             raise DependencyDown(f"broker: committed offset of partition {partition}: {found.error}")
         return found.offset if found.offset >= 0 else None

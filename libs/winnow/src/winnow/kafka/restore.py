@@ -86,12 +86,12 @@ def _to_end(
     client_id: str,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Message]:
-    admin = AdminClient(config.admin(settings))
-    end = log_end(admin, topic, partition)
-    if end == 0:
-        return
-    # The offset itself, not OFFSET_BEGINNING: the client looks that up only 0.5 s later, when it knows the leader.
-    start = log_start(admin, topic, partition)
+    with AdminClient(config.admin(settings)) as admin:
+        end = log_end(admin, topic, partition)
+        if end == 0:
+            return
+        # The offset itself, not OFFSET_BEGINNING: the client looks that up only 0.5 s later, when it knows the leader.
+        start = log_start(admin, topic, partition)
     # Small records, and all of them are wanted: their bytes alone bound what is fetched ahead.
     consumer = span_consumer(settings, client_id=client_id, ahead=100_000)
     try:
