@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import (
@@ -60,32 +62,44 @@ def until(ask: Callable[[], Any], what: Callable[[], str]) -> None:
         time.sleep(ASK_EVERY_S)
 
 
-class Arena:
-    """Made with its topics; the input's timestamps are the ones it is given, so that two arenas may have the same."""
+@contextmanager
+def arena(stack: Stack, namespace: str) -> Iterator[Arena]:
+    """An arena with its topics. Its clients end with the block, and not where garbage collection comes upon them."""
+    kafka = KafkaSettings(
+        namespace=namespace,
+        profile="local",
+        kafka_bootstrap=stack.env["WINNOW_KAFKA_BOOTSTRAP"],
+        registry_url=stack.env["WINNOW_REGISTRY_URL"],
+        group_protocol="consumer",
+    )
+    env = {**stack.env, "WINNOW_NAMESPACE": namespace, "WINNOW_PROFILE": "local"}
+    with (
+        AdminClient(config.admin(kafka)) as admin,
+        Producer(config.producer(kafka, client_id="chaos-feed")) as producer,
+    ):
+        yield Arena(kafka, env, admin, producer)
 
-    def __init__(self, stack: Stack, namespace: str) -> None:
-        self.kafka = KafkaSettings(
-            namespace=namespace,
-            profile="local",
-            kafka_bootstrap=stack.env["WINNOW_KAFKA_BOOTSTRAP"],
-            registry_url=stack.env["WINNOW_REGISTRY_URL"],
-            group_protocol="consumer",
-        )
-        self.env = {**stack.env, "WINNOW_NAMESPACE": namespace, "WINNOW_PROFILE": "local"}
+
+class Arena:
+    """The input's timestamps are the ones it is given, so that two arenas may have the same."""
+
+    def __init__(self, kafka: KafkaSettings, env: dict[str, str], admin: AdminClient, producer: Producer) -> None:
+        self.kafka = kafka
+        self.env = env
+        self._admin = admin
+        self._producer = producer
         self.names = self.kafka.names
         self.group = self.names.group("selector")
         contract = Contract(self.kafka)
         contract.apply(POLICY)
         self._partitions = {topic.name: topic.partitions for topic in contract.topics}
         self.partitions = self._partitions[self.names.frames]
-        self._admin = AdminClient(config.admin(self.kafka))
         self._configure(ResourceType.TOPIC, self.names.frames, "message.timestamp.type", "CreateTime")
         self._configure(ResourceType.GROUP, self.group, "consumer.session.timeout.ms", str(int(SESSION_S * 1000)))
         self.codec = Codec(self.kafka.registry_url)
         publisher = Publisher(self.kafka, client_id="chaos-policy")
         publisher.publish(self.names.policies, "default", self.codec.encode(self.names.policies, POLICY))
         publisher.flush()
-        self._producer = Producer(config.producer(self.kafka, client_id="chaos-feed"))
         self.fed = [0] * self.partitions
 
     def _configure(self, kind: ResourceType, name: str, key: str, value: str) -> None:
@@ -130,6 +144,7 @@ class Arena:
         """Of the verdicts, by partition, where a reader of this isolation stops."""
         asked = {TopicPartition(self.names.verdicts, p): OffsetSpec.latest() for p in range(self.partitions)}
         futures = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=10)
+        wait(futures.values())  # all of them, also where one says that it failed
         return [int(futures[where].result().offset) for where in asked]
 
     def shares(self) -> list[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ from winnow_cli.chaos.members import Member
 from winnow_cli.chaos.orders import Order, Point
 
 MOST_PASSES = 3
+PIECES = 3
+"""An attack's input comes in so many: the next one when a victim has come through the one before."""
+
 COMMIT_S = 0.006
 """A commit takes about as long."""
 
@@ -36,12 +40,15 @@ class Attack(NamedTuple):
 
 
 KILLS = tuple(Attack(point, signal.SIGKILL) for point in Point)
-STOPS = tuple(
-    Attack(point, signal.SIGSTOP)
-    for point in (Point.BEFORE_PRODUCE, Point.AFTER_PRODUCE, Point.AFTER_OFFSETS, Point.DURING_RESTORE)
-)
+STOPS = tuple(Attack(point, signal.SIGSTOP) for point in Point)
 JOINING = (Point.DURING_RESTORE, Point.DURING_ASSIGN, Point.DURING_REVOKE)
 """Points that are reached when a second member joins."""
+
+
+def in_pieces(records: list[InputRecord], pieces: int) -> list[list[InputRecord]]:
+    """So many runs of records, in order and about as long as each other."""
+    ends = [i * len(records) // pieces for i in range(pieces + 1)]
+    return [records[begin:end] for begin, end in pairwise(ends)]
 
 
 def plan(kills: int, seed: int) -> list[Attack]:
@@ -61,6 +68,7 @@ class Campaign:
         self._chance = chance
         self._command = command
         self._members: list[Member] = []
+        self._victim: Member | None = None
         self.recovery_s: list[float] = []
         self.held_s: dict[str, list[float]] = {OWN_NAME: [], ANOTHER: []}
 
@@ -76,14 +84,16 @@ class Campaign:
 
     def attack(self, attack: Attack, records: list[InputRecord]) -> float:
         """Strikes a member while these records are judged; the seconds until all were, from the signal."""
-        victim = self._struck(attack, records)
+        pieces = in_pieces(records, PIECES)
+        victim = self._struck(attack, pieces)
         began_s = time.monotonic()
+        freed_by = self._succeed(attack, victim)
         ends = self._arena.ends(IsolationLevel.READ_UNCOMMITTED)
-        freed_by = self._succeed(victim, attack)
+        held = self._arena.ends(IsolationLevel.READ_COMMITTED) != ends
+        for piece in pieces:
+            self._arena.feed(piece)
         # Not past the takeover every time: one that wakes up while its successor restores is another case.
         wakes_s = SESSION_S + 1.5 if self._chance.random() < 0.5 else float("inf")
-        held = self._arena.ends(IsolationLevel.READ_COMMITTED) != ends
-        deadline_s = began_s + TIMEOUT_S
         while not self._arena.judged():
             since_s = time.monotonic() - began_s
             if held and self._passed(ends):
@@ -92,8 +102,8 @@ class Campaign:
                     self.held_s[freed_by].append(since_s)
             if attack.signal is signal.SIGSTOP and since_s > wakes_s:
                 victim.signal(signal.SIGCONT)
-            nobody = not any(member.alive for member in self._members)
-            if nobody or time.monotonic() > deadline_s:
+            self._somebody_runs()
+            if since_s > TIMEOUT_S:
                 raise WinnowError(f"{attack}: not all is judged after {since_s:.0f} s; {self._where_it_is()}")
         recovery_s = time.monotonic() - began_s
         self.recovery_s.append(recovery_s)
@@ -103,52 +113,65 @@ class Campaign:
 
     # --- strike -------------------------------------------------------------------------------------------------
 
-    def _struck(self, attack: Attack, records: list[InputRecord]) -> Member:
-        """The member that the signal has struck at the point."""
-        delay_s = self._chance.uniform(0, COMMIT_S if attack.point is Point.DURING_COMMIT else 0.05)
-        order = Order(attack.point, attack.signal, self._chance.randrange(MOST_PASSES), delay_s)
+    def _struck(self, attack: Attack, pieces: list[list[InputRecord]]) -> Member:
+        """The member that the signal has struck at the point, with as many of the pieces fed, and taken, as it took.
+
+        One that was stopped before, and learns only now that it was fenced off, is none: another one is aimed at.
+        """
+        victim = self._aim(attack)
+        while not victim.struck_by(attack.signal):
+            if not victim.alive:
+                victim = self._aim(attack)
+            elif pieces:
+                self._arena.feed(pieces.pop(0))
+                self._wait_for(victim, attack)
+            else:
+                raise WinnowError(
+                    f"{attack} was not reached by {victim.instance}, whose log ends with\n{victim.tail()}"
+                )
+        return victim
+
+    def _aim(self, attack: Attack) -> Member:
+        """Settles the group, and tells a member of it, or one that joins it now, to strike itself."""
         if attack.point in JOINING:
             while len(self._alive()) > 1:
                 self._members.pop(self._chance.randrange(2)).leave()
-            self.settle()
-            half = len(records) // 2
-            self._arena.feed(records[:half])
-            if attack.point is Point.DURING_REVOKE:
-                victim = self._members[0]
-                Order(attack.point, attack.signal, 0, delay_s).give(victim.order)
-                self._start()
-            elif attack.point is Point.DURING_ASSIGN:
-                victim = self._start(Order(attack.point, attack.signal, 0, delay_s))
-            else:
-                victim = self._start(order)
-            self._wait_until_struck(victim, attack)
-            self._arena.feed(records[half:])
+        elif len(self._alive()) < 2 and (attack.signal is signal.SIGSTOP or self._chance.random() < 0.5):
+            self._start()
+        self.settle()
+        order = self._order(attack)
+        if attack.point in (Point.DURING_ASSIGN, Point.DURING_RESTORE):
+            self._victim = self._start(order)
         else:
-            if len(self._alive()) < 2 and (attack.signal is signal.SIGSTOP or self._chance.random() < 0.5):
-                self._start()
-            self.settle()
-            victim = self._chance.choice(self._members)
+            self._victim = self._chance.choice(self._members)
             if attack.point is not Point.ANYWHERE:
-                order.give(victim.order)
-            self._arena.feed(records)
-            if attack.point is Point.ANYWHERE:
-                time.sleep(self._chance.uniform(0, 0.3))
-                victim.signal(attack.signal)
-            self._wait_until_struck(victim, attack)
-        return victim
+                order.give(self._victim.order)
+            if attack.point is Point.DURING_REVOKE:
+                self._start()
+        return self._victim
 
-    def _wait_until_struck(self, victim: Member, attack: Attack) -> None:
-        until(lambda: victim.struck, lambda: f"{attack} of {victim.instance}, whose log ends with\n{victim.tail()}")
+    def _order(self, attack: Attack) -> Order:
+        delay_s = self._chance.uniform(0, COMMIT_S if attack.point is Point.DURING_COMMIT else 0.05)
+        once = attack.point in (Point.DURING_ASSIGN, Point.DURING_REVOKE)
+        return Order(attack.point, attack.signal, 0 if once else self._chance.randrange(MOST_PASSES), delay_s)
 
-    def _succeed(self, victim: Member, attack: Attack) -> str:
+    def _wait_for(self, victim: Member, attack: Attack) -> None:
+        """Until it is struck, has ended otherwise, or has come through all that was fed with its order untouched."""
+        if attack.point is Point.ANYWHERE:
+            time.sleep(self._chance.uniform(0, 0.3))
+            victim.signal(attack.signal)
+
+        def over() -> bool:
+            if victim.struck_by(attack.signal) or not victim.alive:
+                return True
+            return self._arena.judged() and self._settled() and victim.order.exists()
+
+        until(over, lambda: f"{attack} of {victim.instance}; {self._where_it_is()}")
+
+    def _succeed(self, attack: Attack, victim: Member) -> str:
         """Starts who takes over where nobody is there; says who frees the readers."""
-        if attack.signal is signal.SIGSTOP:
-            return ANOTHER
-        code = victim.process.wait()
-        self._members.remove(victim)
-        if code != -signal.SIGKILL:
-            raise WinnowError(f"{attack}: {victim.instance} ended with {code}; its log ends with\n{victim.tail()}")
-        if self._alive() and self._chance.random() < 0.5:
+        others = [member for member in self._alive() if member is not victim]
+        if attack.signal is signal.SIGSTOP or (others and self._chance.random() < 0.5):
             return ANOTHER
         self._start(instance=victim.instance)
         return OWN_NAME
@@ -163,21 +186,30 @@ class Campaign:
         return member
 
     def _alive(self) -> list[Member]:
-        """The members that run. One that was fenced off has ended with code 1, as it should; no other may."""
+        """The members that have not ended. The victim may be killed, and one that was fenced off ends; no other may."""
         for member in list(self._members):
             if not member.alive:
-                if member.process.returncode != 1:
+                killed = member is self._victim and member.struck_by(signal.SIGKILL)
+                if not (killed or member.fenced):
                     raise WinnowError(f"{member.instance} ended with {member.process.returncode}:\n{member.tail()}")
                 self._members.remove(member)
         return self._members
 
+    def _somebody_runs(self) -> None:
+        """Starts a member where none is left that runs: the last one may have been fenced off."""
+        if all(member.stopped for member in self._alive()):
+            self._start()
+
     def settle(self) -> None:
         """Waits until every member runs partitions of its own and no dead one holds any."""
-        until(self._settled, self._where_it_is)
+
+        def settled() -> bool:
+            self._somebody_runs()
+            return self._settled()
+
+        until(settled, self._where_it_is)
 
     def _settled(self) -> bool:
-        if not self._alive():  # at first, or since the last one was fenced off meanwhile
-            self._start()
         shares = self._arena.shares()
         return (
             sorted(instance for instance, _ in shares) == sorted(member.instance for member in self._alive())

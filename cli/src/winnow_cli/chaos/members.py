@@ -22,6 +22,9 @@ VICTIM = (sys.executable, "-m", "winnow_cli.chaos.victim")
 SMALL_BATCHES = {"WINNOW_BATCH_MAX": "4", "WINNOW_LINGER_S": "0.005"}
 """Many transactions for few frames, so that each point is passed often."""
 
+FENCED = ("code=_FENCED", "code=PRODUCER_FENCED")
+"""One is in the log of a process that ended because its transactions had been ended for it."""
+
 
 @dataclass(eq=False)
 class Member:
@@ -41,11 +44,17 @@ class Member:
         return self.process.poll() is None
 
     @property
-    def struck(self) -> bool:
-        """Whether it was killed or is stopped."""
-        if not self.alive:
-            return True
-        return psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+    def stopped(self) -> bool:
+        return self.alive and psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it was fenced off and ended: what one should do that slept past its transaction's time-out."""
+        return self.process.poll() == 1 and any(code in self.tail() for code in FENCED)
+
+    def struck_by(self, number: signal.Signals) -> bool:
+        """Whether this signal has killed or stopped it. One that ended by itself was not struck."""
+        return self.process.poll() == -number if number is signal.SIGKILL else self.stopped
 
     @property
     def ready(self) -> bool:
@@ -75,9 +84,8 @@ class Member:
 def start(arena: Arena, instance: str, folder: Path, command: tuple[str, ...], order: Order | None = None) -> Member:
     """A selector's process in the arena; it has its order before it begins."""
     port = free_port()
-    log = folder / f"{instance}.log"
+    log = folder / f"{instance}-{port}.log"
     path = log.with_suffix(".order")
-    path.unlink(missing_ok=True)
     if order is not None:
         order.give(path)
     env = {
@@ -88,7 +96,7 @@ def start(arena: Arena, instance: str, folder: Path, command: tuple[str, ...], o
         "WINNOW_HEALTH_PORT": str(port),
         ORDER: str(path),
     }
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [*dies_with_parent(), *command], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )

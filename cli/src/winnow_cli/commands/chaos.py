@@ -35,7 +35,8 @@ def selector(
     """Kill and stop selectors at every point of their loop; exit 0 only if nobody could tell from what came out.
 
     Verdicts, kept frames, dead letters, state and offsets are compared with one process's that was left in peace, on
-    the same input. Starts servers of its own. Takes about six seconds a kill.
+    the same input. Exit 1 too where readers of what comes out were held for longer than the goals say. Starts servers
+    of its own. Takes about ten seconds a kill.
 
     Example: winnow chaos selector --kills 30 --seed 1 --json
     """
@@ -57,10 +58,12 @@ def selector(
     for example in difference.examples:
         console.print(example, style="red", markup=False)
     words = "as if nothing had happened" if difference.holds else "not as in peace"
+    missed = [name for name, goal in report.goals.items() if goal.met is False]
+    words += f"; missed: {', '.join(missed)}" if missed else ""
     console.print(f"{difference.frames} frames, {kills} attacks, seed {seed}: {words}")
     if as_json:
         print(json.dumps(_plain(report, kills, seed)))
-    if not difference.holds:
+    if not report.holds:
         raise typer.Exit(FAILED)
 
 
@@ -76,6 +79,7 @@ def _plain(report: Report, kills: int, seed: int) -> dict[str, Any]:
         "different": report.difference.different,
         "recovery_s": _quantiles(report.recovery_s),
         "held_s": {who: _quantiles(seconds) for who, seconds in report.held_s.items() if seconds},
+        "goals": {name: {**goal._asdict(), "met": goal.met} for name, goal in report.goals.items()},
         "points": points,
         "seed": seed,
     }
@@ -90,15 +94,16 @@ def _quantiles(seconds: list[float]) -> dict[str, float]:
 def _table(report: Report) -> Table:
     from rich.table import Table
 
-    difference = report.difference
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("point", "killed", "stopped"):
-        table.add_column(column, justify="left" if column == "point" else "right")
+    for column in ("point", "killed", "stopped", ""):
+        table.add_column(column, justify="right" if column in ("killed", "stopped") else "left")
     points = sorted({attack.point for attack in report.attacks})
     for point in points:
         by_signal = {attack.signal.name: count for attack, count in report.attacks.items() if attack.point is point}
         table.add_row(point, *(str(by_signal.get(name, "")) for name in ("SIGKILL", "SIGSTOP")))
-    table.add_section()
-    for name in ("lost", "doubled", "different"):
-        table.add_row(name, str(getattr(difference, name)))
+    table.add_row()
+    table.add_row("goal", "at most", "measured", style="bold")
+    for name, goal in report.goals.items():
+        measured = "-" if goal.measured is None else f"{goal.measured:.3g}"
+        table.add_row(name, f"{goal.wanted:g}", measured, "missed" if goal.met is False else "")
     return table
