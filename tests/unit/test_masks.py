@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.test_quality import KEY, judged, policy, scene
+from tests.support.camera import KEY, judged, policy, scene
 
 from selector.domain.masks import EVERYTHING, hidden, visible_of
 from selector.domain.policy import PolicyBook

@@ -181,6 +181,10 @@ class QualityScalars:
     since_usual: int
     strange_ms: int | None = None
     rejected_ms: int | None = None
+    moved: int = 0
+    moved_down: int = 0
+    moved_right: int = 0
+    since_known: int = 3
 
 
 @dataclass(frozen=True, slots=True)

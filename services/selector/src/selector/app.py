@@ -81,6 +81,7 @@ def warm_up() -> None:
     for kind, pixels, settings in (
         (".jpg", picture, plain),
         (".jpg", picture[..., 0], plain),
+        (".jpg", picture[::-1].copy(), plain),
         (".jpg", small, plain),
         (".jpg", picture, progressive),
         (".png", small, plain),
@@ -88,12 +89,13 @@ def warm_up() -> None:
         signature = extract(cv2.imencode(kind, pixels, settings)[1].tobytes(), ExtractionLimits())
         assert isinstance(signature, Signature)
         signatures.append(signature)
-    first, other = signatures[:2]
+    first, other, moved = signatures[:3]
     Ring().put("warm-up", 0, first).nearest(other, near_duplicate_thresholds(NoiseFloor()))
     memory = Memory()
     for second in range(2 * WARM_UP_STEPS):
         times = {"event_ms": 1000 * second, "broker_ms": 1000 * second}
         _, memory = inspect(memory, first, EVERYTHING, identical=False, **times)
+    _, memory = inspect(memory, moved, EVERYTHING, identical=False, event_ms=1_000_000, broker_ms=1_000_000)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from selector.domain import sampling
 from selector.domain.autopilot import Admission, Autopilot, admit, follow
-from selector.domain.budget import Bucket, refill
+from selector.domain.budget import Bucket, heartbeat_interval_ms, refill
 from selector.domain.effort import Departure, Effort, departure, remember
 from selector.domain.noise import NearDuplicateThresholds, NoiseFloor, near_duplicate_thresholds, update_noise_floor
 from selector.domain.policy import PolicyInForce
@@ -44,7 +45,10 @@ class ObservedFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Ruling:
-    """What the rules say of a readable frame, and what they measured."""
+    """What the rules say of a readable frame, and what they measured.
+
+    `match` is the nearest kept frame; it was held against `thresholds` where there are any.
+    """
 
     reason: str
     match: Match | None = None
@@ -53,6 +57,7 @@ class _Ruling:
     since_kept_ms: float | None = None
     novelty: float | None = None
     admission: Admission | None = None
+    heartbeat_ms: float | None = None
 
     @property
     def kept(self) -> bool:
@@ -122,8 +127,10 @@ def decide(
     )
     if state.ring.visible is not policy.visible:
         state = replace(state, ring=state.ring.behind(policy.visible))
-    if identical_to is not None or look.reason:
+    if identical_to is not None:
         ruling = _Ruling(look.reason or "identical_bytes", identical_to=identical_to)
+    elif look.reason:
+        ruling = _Ruling(look.reason, _nearest_kept(state, frame.signature))
     else:
         ruling = _compare(state, bucket, frame.signature, policy, event_ms)
     control = sampling.serves_control(
@@ -199,7 +206,16 @@ def _compare(state: CameraState, bucket: Bucket, signature: Signature, policy: P
     since_kept_ms = None if state.last_kept_ms is None else event_ms - state.last_kept_ms
     novelty = None if match is None else match.novelty
     admission = admit(state.autopilot, bucket, policy.policy, novelty=novelty, since_kept_ms=since_kept_ms)
-    return _Ruling(admission.reason, match, None, thresholds, since_kept_ms, novelty, admission)
+    heartbeat_ms = None
+    if admission.reason in ("near_duplicate", "heartbeat"):
+        budget = policy.policy
+        heartbeat_ms = heartbeat_interval_ms(per_hour=budget.kept_per_hour, share=budget.heartbeat_share)
+    return _Ruling(admission.reason, match, None, thresholds, since_kept_ms, novelty, admission, heartbeat_ms)
+
+
+def _nearest_kept(state: CameraState, signature: Signature) -> Match | None:
+    """For a person who looks at a frame that was rejected for its quality: it decides nothing and teaches nothing."""
+    return state.ring.nearest(signature, near_duplicate_thresholds(state.noise))
 
 
 def _autopilot(
@@ -213,7 +229,7 @@ def _autopilot(
 
 
 def _noise(floor: NoiseFloor, ruling: _Ruling) -> NoiseFloor:
-    if ruling.match is None:
+    if ruling.match is None or ruling.thresholds is None:
         return floor
     return update_noise_floor(floor, residual=ruling.match.fit.block_residual, cosine=ruling.match.cosine)
 
@@ -241,7 +257,7 @@ def _signals(ruling: _Ruling, bucket: Bucket) -> dict[str, float]:
 def _thresholds(ruling: _Ruling) -> dict[str, float]:
     if ruling.thresholds is None or ruling.admission is None:
         return {}
-    return {
+    thresholds = {
         "cosine": ruling.thresholds.cosine,
         "residual": ruling.thresholds.residual,
         "residual_cell": ruling.thresholds.cell,
@@ -249,6 +265,9 @@ def _thresholds(ruling: _Ruling) -> dict[str, float]:
         "spacing_s": ruling.admission.spacing_ms / 1000,
         "novelty": ruling.admission.least_novelty,
     }
+    if ruling.heartbeat_ms is not None and ruling.heartbeat_ms < math.inf:
+        thresholds["heartbeat_s"] = ruling.heartbeat_ms / 1000
+    return thresholds
 
 
 def _size_signals(departed: Departure | None) -> dict[str, float]:

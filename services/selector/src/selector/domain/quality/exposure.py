@@ -57,8 +57,13 @@ def mode_of(signature: Signature, exposure: Exposure) -> str:
     """`night` where it is dark, else `infrared` where there are no colours, else `day`."""
     if exposure.mean_log_luma < NIGHT_BELOW:
         return NIGHT
-    chroma = signature.chroma
-    return INFRARED if chroma is not None and max(chroma.cb_spread, chroma.cr_spread) < GREY_BELOW else DAY
+    spread = chroma_spread(signature)
+    return INFRARED if spread is not None and spread < GREY_BELOW else DAY
+
+
+def chroma_spread(signature: Signature) -> float | None:
+    """The larger standard deviation of Cb and Cr, in levels; None where chroma was not read."""
+    return None if signature.chroma is None else max(signature.chroma.cb_spread, signature.chroma.cr_spread)
 
 
 def is_dark(exposure: Exposure) -> bool:

@@ -46,12 +46,20 @@ class Feed(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """How a picture goes on from the one before; `changed_share` is None for the first one."""
+    """How a picture goes on from the one before; `changed_share` is None for the first one.
+
+    `least` is the share up to which a picture counts as a repetition, None where that is not known: identical bytes
+    must repeat the picture before exactly. `repeats` pictures in a row did so, over `repeats_ms`.
+    """
 
     changed_share: float | None
     least: float | None
-    """The share at which a picture counts as a repetition; None where that is not known."""
-    frozen: bool
+    repeats: int
+    repeats_ms: int
+
+    @property
+    def frozen(self) -> bool:
+        return self.repeats >= REPEATS and self.repeats_ms >= SPAN_MS
 
 
 def watch(
@@ -62,17 +70,17 @@ def watch(
     share, packed = _cells(signature.luma, signature.gradient, ac_bits, visible.detail, _bytes(feed.cells))
     cells = packed.tobytes()
     if not feed.frames:
-        return Motion(None, None, frozen=False), Feed(1, cells, usual=1.0)
+        return Motion(None, None, 0, 0), Feed(1, cells, usual=1.0)
     least = feed.usual / FEWER if feed.frames >= WARM_UP_FRAMES and feed.usual >= LEAST_USUAL else None
-    repeats = share <= 0.0 if identical else least is not None and share <= least
-    if not repeats:
+    if identical:
+        least = 0.0
+    if least is None or share > least:
         usual = _lowered(feed.usual, share, max(1.0 / (feed.frames + 1), _LEAST_STEP))
-        return Motion(share, least, frozen=False), Feed(feed.frames + 1, cells, usual)
+        return Motion(share, least, 0, 0), Feed(feed.frames + 1, cells, usual)
     in_a_row = feed.repeats + 1
     since = (event_ms, broker_ms) if in_a_row == 1 else (feed.since_event_ms, feed.since_broker_ms)
     passed_ms = max(event_ms - since[0], broker_ms - since[1])
-    frozen = in_a_row >= REPEATS and passed_ms >= SPAN_MS
-    return Motion(share, least, frozen), Feed(feed.frames + 1, cells, feed.usual, in_a_row, *since)
+    return Motion(share, least, in_a_row, passed_ms), Feed(feed.frames + 1, cells, feed.usual, in_a_row, *since)
 
 
 def _lowered(low: float, value: float, step: float) -> float:

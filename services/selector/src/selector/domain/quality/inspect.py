@@ -7,18 +7,21 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from selector.domain.masks import Visible
+from selector.domain.quality.evidence import Evidence
 from selector.domain.quality.exposure import (
     DARK_BELOW,
     DAY,
+    MOST_DARK_EDGES,
     Exposure,
     exposure_of,
     is_dark,
     mode_of,
     over_exposed_above,
 )
-from selector.domain.quality.feed import Feed, Motion, watch
+from selector.domain.quality.feed import Feed, watch
 from selector.domain.quality.measure import UNIT, Detail, compare_detail
 from selector.domain.quality.reference import Observed, Reference, first, stepped
+from selector.domain.quality.shift import Shift, best_shift
 from selector.domain.quality.tamper import (
     FRAMES,
     GIVE_UP_MS,
@@ -26,8 +29,10 @@ from selector.domain.quality.tamper import (
     STRANGE_BELOW,
     SUDDEN_FRAMES,
     Vigil,
-    is_suspect,
+    followed,
+    is_moved,
     is_usual,
+    suspicion,
 )
 from selector.domain.signature import Signature
 
@@ -69,7 +74,10 @@ class Memory:
 
 
 class Look(NamedTuple):
-    """What the quality rules say of a picture: `reason` is empty where they have nothing against it."""
+    """What the quality rules say of a picture: `reason` is empty where they have nothing against it.
+
+    `signals` and `thresholds` have what was looked at; the reason follows from them.
+    """
 
     reason: str
     flags: tuple[str, ...]
@@ -78,12 +86,18 @@ class Look(NamedTuple):
 
 
 class _Beside(NamedTuple):
-    """A picture beside all the references that could know it."""
+    """A picture beside all the references that could know it.
+
+    `own` is beside its mode's reference; beside another one where only others are warm and speak of tampering.
+    `suspicion` has the limits by which it looks covered or out of focus, `shift` where it has the usual view, if that
+    was looked for.
+    """
 
     own: Detail | None
-    suspect: bool
+    suspicion: dict[str, float]
     usual: bool
     strange: bool
+    shift: Shift | None
 
 
 def inspect(
@@ -95,21 +109,24 @@ def inspect(
     camera's references nothing.
     """
     motion, feed = watch(memory.feed, signature, visible, identical=identical, event_ms=event_ms, broker_ms=broker_ms)
-    signals, thresholds = _of_motion(motion)
+    evidence = Evidence({}, {})
+    evidence.of_motion(motion)
     if motion.frozen or identical:
-        return Look("frozen_feed" if motion.frozen else "", (), signals, thresholds), replace(memory, feed=feed)
+        return Look("frozen_feed" if motion.frozen else "", (), *evidence), replace(memory, feed=feed)
     exposure = exposure_of(signature, visible)
     mode = mode_of(signature, exposure)
     seen = _observed(signature, exposure)
     references = {name: known for name, known in memory.references.items() if known.size == seen.size}
-    beside = _beside(references, mode, seen, visible)
+    beside = _beside(references, mode, seen, visible, memory.vigil)
     own = references.get(mode)
     warm = own is not None and own.warm
     vigil = _watched(memory.vigil, beside)
-    reason, limits = _ruled(exposure, own if warm else None, beside, vigil)
-    signals |= _signals(exposure, beside.own)
-    thresholds |= limits
+    evidence.of_exposure(mode, exposure, signature)
+    evidence.of_detail(beside.own)
+    reason = _ruled(exposure, own if warm else None, beside, vigil, evidence)
     flags = ((mode,) if mode != DAY else ()) + (() if warm else ("warm_up",))
+    if own is not None and warm and seen.ac_bits is not None and not own.knows(seen.tables):
+        flags += ("focus_warm_up",)
     vigil = _timed(vigil, beside, reason, exposure, event_ms)
     if _given_up(vigil, event_ms):
         references, vigil = {}, Vigil()
@@ -122,15 +139,10 @@ def inspect(
             seen,
             event_ms,
             good=not reason and not (warm and beside.strange),
-            focus=signals.get("focus") if warm else None,
-            visibility=signals.get("visibility") if warm else None,
+            focus=evidence.signals.get("focus") if warm else None,
+            visibility=evidence.signals.get("visibility") if warm else None,
         )
-    return Look(reason, flags, signals, thresholds), Memory(references, feed, vigil)
-
-
-def _of_motion(motion: Motion) -> tuple[dict[str, float], dict[str, float]]:
-    signals = {} if motion.changed_share is None else {"changed_share": motion.changed_share}
-    return signals, {} if motion.least is None else {"changed_share": motion.least}
+    return Look(reason, flags, *evidence), Memory(references, feed, vigil)
 
 
 def _observed(signature: Signature, exposure: Exposure) -> Observed:
@@ -144,21 +156,31 @@ def _observed(signature: Signature, exposure: Exposure) -> Observed:
     )
 
 
-def _beside(references: Mapping[str, Reference], mode: str, seen: Observed, visible: Visible) -> _Beside:
+def _beside(references: Mapping[str, Reference], mode: str, seen: Observed, visible: Visible, vigil: Vigil) -> _Beside:
     """Against the mode's own reference first: only where that speaks of tampering the others are asked."""
     own = references.get(mode)
     detail = _detail(own, seen, visible) if own is not None else None
     known = [detail] if own is not None and own.warm and detail is not None else []
-    if not known or is_suspect(known[0]) or known[0].pattern < STRANGE_BELOW:
+    if not known or known[0].pattern < STRANGE_BELOW or suspicion(known[0]):
         others = [other for name, other in references.items() if name != mode and other.warm]
         known += [_detail(other, seen, visible) for other in others]
-    suspect = bool(known) and all(is_suspect(one) for one in known)
+    suspicions = [suspicion(one) for one in known]
+    suspect = bool(known) and all(suspicions)
+    strange = bool(known) and all(one.pattern < STRANGE_BELOW for one in known)
     return _Beside(
-        own=detail,
-        suspect=suspect,
+        own=known[0] if suspect else detail,
+        suspicion=suspicions[0] if suspect else {},
         usual=not suspect and any(is_usual(one) for one in known),
-        strange=bool(known) and all(one.pattern < STRANGE_BELOW for one in known),
+        strange=strange,
+        shift=_shift(own, seen, visible) if strange and not suspect and vigil.looks_for_move else None,
     )
+
+
+def _shift(own: Reference | None, seen: Observed, visible: Visible) -> Shift | None:
+    """None where fine detail cannot be compared: contrast alone finds a horizon in most views."""
+    if own is None or not own.warm or seen.ac_bits is None or not own.knows(seen.tables):
+        return None
+    return best_shift((seen.gradient, own.gradient), (seen.ac_bits, own.ac_bits), visible.detail)
 
 
 def _detail(reference: Reference, seen: Observed, visible: Visible) -> Detail:
@@ -175,43 +197,66 @@ def _detail(reference: Reference, seen: Observed, visible: Visible) -> Detail:
 
 def _watched(vigil: Vigil, beside: _Beside) -> Vigil:
     """One frame on: suspicion begins only right after a usual frame, and lasts until there is one again."""
+    if not beside.suspicion:
+        vigil = followed(vigil, beside.shift, strange=beside.strange)
     if beside.usual:
-        return vigil._replace(suspect=0, since_usual=0)
+        return vigil._replace(suspect=0, since_usual=0) if vigil.suspect or vigil.since_usual else vigil
     begins = vigil.suspect > 0 or vigil.since_usual < SUDDEN_FRAMES
-    suspect = vigil.suspect + 1 if beside.suspect and begins else vigil.suspect
+    suspect = vigil.suspect + 1 if beside.suspicion and begins else vigil.suspect
     return vigil._replace(suspect=min(suspect, FRAMES), since_usual=min(vigil.since_usual + 1, SUDDEN_FRAMES))
 
 
-def _ruled(exposure: Exposure, own: Reference | None, beside: _Beside, vigil: Vigil) -> tuple[str, dict[str, float]]:
-    """The reason, and the thresholds that there are; `own` is the mode's reference once it is warm."""
+def _ruled(exposure: Exposure, own: Reference | None, beside: _Beside, vigil: Vigil, evidence: Evidence) -> str:
+    """The reason; what was looked at goes into `evidence`. `own` is the mode's reference once it is warm."""
     most_saturated = over_exposed_above(own.saturated / _UNIT_SATURATED if own is not None else None)
-    limits = {"saturated_share": most_saturated, "mean_log_luma": DARK_BELOW}
-    over_exposed = exposure.saturated_share > most_saturated
-    if beside.suspect and vigil.suspect >= FRAMES and not is_dark(exposure) and not over_exposed:
-        return "tampered", limits
-    if is_dark(exposure):
-        return "dark", limits
+    evidence.thresholds["saturated_share"], evidence.thresholds["mean_log_luma"] = most_saturated, DARK_BELOW
+    dark, over_exposed = is_dark(exposure), exposure.saturated_share > most_saturated
+    if exposure.mean_log_luma < DARK_BELOW:
+        evidence.hold("edges", exposure.edges, MOST_DARK_EDGES)
+    tampered = False
+    if beside.suspicion and beside.own is not None:
+        evidence.of_suspicion(beside.own, beside.suspicion, vigil.suspect)
+        tampered = vigil.suspect >= FRAMES
+    elif beside.shift is not None:
+        evidence.of_shift(beside.shift, vigil.moved if is_moved(beside.shift) else 0)
+        tampered = is_moved(beside.shift) and vigil.moved >= FRAMES
+    if tampered and not dark and not over_exposed:
+        return "tampered"
+    if dark:
+        return "dark"
     if over_exposed:
-        return "over_exposed", limits
-    if own is None or beside.own is None or beside.own.pattern < STRANGE_BELOW:
-        return "", limits
-    detail = beside.own
+        return "over_exposed"
+    if own is None or beside.own is None:
+        return ""
+    evidence.thresholds["pattern"] = STRANGE_BELOW
+    return "" if beside.own.pattern < STRANGE_BELOW else _beside_usual(beside.own, own, evidence)
+
+
+def _beside_usual(detail: Detail, own: Reference, evidence: Evidence) -> str:
+    """Of a picture of the usual view: whether it is blurred or obscured."""
+    thresholds = evidence.thresholds
     if detail.focus is not None:
-        limits["focus"] = BLURRED.below(own.focus)
-        if detail.focus < limits["focus"]:
-            return "blurred", limits
-    if detail.visibility is not None and detail.typical is not None and detail.clearest is not None:
-        limits["visibility"] = OBSCURED.below(own.visibility)
-        everywhere = detail.typical < OBSCURED_TYPICAL * limits["visibility"] and detail.clearest < OBSCURED_CLEAREST
-        if detail.visibility < limits["visibility"] and everywhere:
-            return "obscured", limits
-    return "", limits
+        thresholds["focus"] = BLURRED.below(own.focus)
+        if detail.focus < thresholds["focus"]:
+            return "blurred"
+    if detail.visibility is None or detail.typical is None or detail.clearest is None:
+        return ""
+    thresholds["visibility"] = OBSCURED.below(own.visibility)
+    if detail.visibility >= thresholds["visibility"]:
+        return ""
+    evidence.hold("typical", detail.typical, OBSCURED_TYPICAL * thresholds["visibility"])
+    evidence.hold("clearest", detail.clearest, OBSCURED_CLEAREST)
+    everywhere = detail.typical < thresholds["typical"] and detail.clearest < thresholds["clearest"]
+    return "obscured" if everywhere else ""
 
 
 def _timed(vigil: Vigil, beside: _Beside, reason: str, exposure: Exposure, event_ms: int) -> Vigil:
     """Since when another view was seen, and since when nothing passed."""
-    other_view = beside.strange and not beside.suspect and not reason and exposure.edges >= LEAST_EDGES
+    passed_or_moved = reason in ("", "tampered") and not beside.suspicion
+    other_view = beside.strange and passed_or_moved and exposure.edges >= LEAST_EDGES
     rejected = reason in ("tampered", "blurred", "obscured")
+    if not other_view and not rejected and vigil.strange_ms is None and vigil.rejected_ms is None:
+        return vigil
     return vigil._replace(
         strange_ms=_since(vigil.strange_ms, event_ms) if other_view else None,
         rejected_ms=_since(vigil.rejected_ms, event_ms) if rejected else None,
@@ -226,13 +271,3 @@ def _since(began_ms: int | None, event_ms: int) -> int:
 def _given_up(vigil: Vigil, event_ms: int) -> bool:
     strange = vigil.strange_ms is not None and event_ms - vigil.strange_ms >= RELEARN_MS
     return strange or (vigil.rejected_ms is not None and event_ms - vigil.rejected_ms >= GIVE_UP_MS)
-
-
-def _signals(exposure: Exposure, detail: Detail | None) -> dict[str, float]:
-    signals: dict[str, float | None] = {
-        "mean_log_luma": exposure.mean_log_luma,
-        "saturated_share": exposure.saturated_share,
-    }
-    if detail is not None:
-        signals |= {"focus": detail.focus, "visibility": detail.visibility, "pattern": detail.pattern}
-    return {name: value for name, value in signals.items() if value is not None}

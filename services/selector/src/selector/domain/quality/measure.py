@@ -68,20 +68,20 @@ def compare_detail(
     if ac_bits is not None:
         focus = _clearest(*ac_bits, visible) / OCTAVE - EXPLAINED * min(0.0, clearest or 0.0)
         keenest = _keenest(*ac_bits, visible) / 8
-    return Detail(focus, visibility, typical, clearest, correlation(gradient, usual_gradient, visible, 0, 0), keenest)
+    return Detail(focus, visibility, typical, clearest, correlation(gradient, usual_gradient, visible), keenest)
 
 
 @njit(nogil=True, cache=True)
-def correlation(gradient: _Grid, usual: _Usual, visible: _Visible, down: int, right: int) -> float:
-    """Pearson's correlation of both over the tiles that are visible in either place; 0 where one of them is flat.
+def correlation(gradient: _Grid, usual: _Usual, visible: _Visible) -> float:
+    """Pearson's correlation of both over the visible tiles; 0 where one of them is flat.
 
-    `gradient[y + down, x + right]` is beside `usual[y, x]`. Integer sums and one square root: the same everywhere.
+    Integer sums and one square root: the same everywhere.
     """
     sums = np.zeros(6, np.int64)
-    for y in range(max(0, -down), min(_ROWS, _ROWS - down)):
-        for x in range(max(0, -right), min(_COLUMNS, _COLUMNS - right)):
-            if visible[y, x] and visible[y + down, x + right]:
-                a = np.int64(gradient[y + down, x + right])
+    for y in range(_ROWS):
+        for x in range(_COLUMNS):
+            if visible[y, x]:
+                a = np.int64(gradient[y, x])
                 b = np.int64(usual[y, x]) // (UNIT // 8)
                 sums[0] += 1
                 sums[1] += a

@@ -38,7 +38,16 @@ def restored(scalars: QualityScalars | None, details: Mapping[str, DetailReferen
             scalars.repeats_event_ms,
             scalars.repeats_broker_ms,
         ),
-        vigil=Vigil(scalars.suspect, scalars.since_usual, scalars.strange_ms, scalars.rejected_ms),
+        vigil=Vigil(
+            scalars.suspect,
+            scalars.since_usual,
+            scalars.strange_ms,
+            scalars.rejected_ms,
+            scalars.moved,
+            scalars.moved_down,
+            scalars.moved_right,
+            scalars.since_known,
+        ),
     )
 
 
