@@ -132,7 +132,10 @@ def _rendered(name: str, scene: Scene, quality: int) -> Viewpoint:
             labels.append(0)
         else:
             labels.append(truth.objects[largest].visit + 1 if areas[largest] >= LEAST_AREA else None)
-    return Viewpoint(name, RENDERED, quality, tuple(pictures), *_runs(labels))
+    # A shadow comes in before what casts it, and goes out after it.
+    empty = [all(label == 0 for label in labels[max(0, i - 1) : i + 2]) for i in range(PICTURES)]
+    shown = [None if label == 0 and not empty[i] else label for i, label in enumerate(labels)]
+    return Viewpoint(name, RENDERED, quality, tuple(pictures), *_runs(shown))
 
 
 def _runs(labels: list[int | None]) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:

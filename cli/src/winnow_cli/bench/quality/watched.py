@@ -13,6 +13,7 @@ from selector.domain.budget import Bucket
 from selector.domain.extraction import ExtractionLimits
 from selector.domain.policy import PolicyBook
 from selector.domain.ring import Ring
+from selector.domain.seen import SeenWindow
 from selector.domain.state import CameraState
 from winnow.events import Frame, Source, Verdict
 
@@ -54,9 +55,19 @@ class Watched:
         return [self._judge(image, ahead, states, taken_at) for ahead, image in enumerate(images)]
 
     def compare(self, reference: bytes, other: bytes) -> tuple[Verdict, Verdict]:
-        """Verdicts on two frames of this camera, before which it has kept nothing; its statistics stay."""
+        """Verdicts on two frames of this camera, before which it has kept nothing; its statistics stay.
+
+        Nor has it seen them: a picture with the same noise by chance would have the same bytes.
+        """
         assert self._state is not None
-        nothing_kept = replace(self._state, last_kept_ms=None, bucket=Bucket(), autopilot=Autopilot(), ring=Ring())
+        nothing_kept = replace(
+            self._state,
+            last_kept_ms=None,
+            bucket=Bucket(),
+            autopilot=Autopilot(),
+            ring=Ring(),
+            seen=SeenWindow(),
+        )
         states = self._states(nothing_kept)
         return self._judge(reference, 0, states), self._judge(other, 1, states)
 
