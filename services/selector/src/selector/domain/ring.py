@@ -64,11 +64,14 @@ class Ring:
     def nearest(self, signature: Signature, thresholds: NearDuplicateThresholds) -> Match | None:
         """Of the four kept frames nearest by cosine the first in which nothing is new, else the one with least novelty.
 
-        Beside the nearest by cosine, only frames within that threshold are fitted. None where nothing was kept yet.
+        Beside the nearest by cosine, only frames within that threshold are fitted. Where only the cosine is too large,
+        the kept frame is put into the light of this one first: what clips there has no contrast in either. None where
+        nothing was kept yet.
         """
         if not self.kept:
             return None
-        distances = cosine_distances(describe(hidden(signature.luma, self.visible)), self.descriptors)
+        descriptor = describe(hidden(signature.luma, self.visible))
+        distances = cosine_distances(descriptor, self.descriptors)
         order = np.argsort(distances, kind="stable")[:COMPARED]
         best: Match | None = None
         for place in order:
@@ -77,12 +80,19 @@ class Ring:
                 break
             kept = self.kept[place]
             fit = fit_grids(signature.luma, kept.luma, self.visible.luma, thresholds.certain)
+            if thresholds.novelty(0.0, fit) <= 1.0 < cosine / thresholds.cosine:
+                cosine = min(cosine, self._cosine_in_its_light(descriptor, kept, fit))
             novelty = thresholds.novelty(cosine, fit)
             if best is None or novelty < best.novelty:
                 best = Match(kept.frame_id, cosine, fit, novelty)
             if novelty <= 1.0:
                 break
         return best
+
+    def _cosine_in_its_light(self, descriptor: npt.NDArray[np.float32], kept: Kept, fit: GridFit) -> float:
+        """The cosine distance to a kept frame after the fit's gain and offset, clipped at black and white."""
+        lit = np.clip(np.rint(fit.gain * kept.luma + fit.offset), 0, 255).astype(np.uint8)
+        return float(cosine_distances(descriptor, describe(hidden(lit, self.visible))[np.newaxis])[0])
 
     def put(self, frame_id: str, event_ms: int, signature: Signature) -> Ring:
         """The ring with one more kept frame, in the place of the oldest where it was full."""
