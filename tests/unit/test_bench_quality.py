@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import av
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from selector.domain.quality import feed, inspect, tamper
+from winnow_cli.bench.quality import viewpoints
 from winnow_cli.bench.quality.degrade import (
     Sensor,
     defocused,
@@ -33,7 +36,8 @@ from winnow_cli.bench.quality.run import SECTIONS
 from winnow_cli.bench.quality.sets.innocent import KINDS
 from winnow_cli.bench.quality.sets.tampered import aimed
 from winnow_cli.bench.quality.viewpoints import FOOTAGE, RENDERED, Recording, Viewpoint
-from winnow_cli.commands.bench import QUALITY
+from winnow_cli.commands.bench import QUALITY, app
+from winnow_cli.failures import FAILED
 from winnow_cli.offline.policy import policy_book
 
 GREY = np.full((90, 160, 3), 128, np.uint8)
@@ -256,6 +260,12 @@ def test_visits_that_the_budget_misses_are_found(plan: Plan, tmp_path: Path, mon
     missing = replace(recording, events=(*(recording.events or ()), (85, 110)))
     monkeypatch.setattr(visits, "RECORDINGS", (missing,))
     assert measured(Visits(asked), wall)[EVENTS].value == pytest.approx(2 / 3, abs=0.12)
+    monkeypatch.setattr(viewpoints, "RECORDINGS", (missing,))
+    monkeypatch.setattr(viewpoints, "SCENES", {})
+    command = CliRunner().invoke(app, ["quality", "--only", "visits", "--data", str(tmp_path), "--json"])
+    assert command.exit_code == FAILED
+    answer = json.loads(command.stdout.splitlines()[-1])
+    assert answer["footage"] and [row["met"] for row in answer["figures"]] == [False, None]
 
 
 def test_frames_at_even_intervals_catch_an_event_as_often_as_it_is_long() -> None:
