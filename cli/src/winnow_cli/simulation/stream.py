@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from selector.domain.grids import LUMA_SHAPE
+from selector.domain.grids import DETAIL_SHAPE, LUMA_SHAPE
 from selector.domain.signature import Signature
-from winnow_cli.simulation.library import Grid, Place
+from winnow_cli.simulation.library import Change, Grid, Place
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -25,6 +25,7 @@ NIGHT_LIGHT = 0.2
 DUSK_S = 1800.0
 
 Floats = npt.NDArray[np.float64]
+Tiles = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,8 @@ class CameraDay:
         self._times = times[~((hours >= kind.off[0]) & (hours < kind.off[1]))]
         self._appearance = self._rng.integers(0, len(place.visits), len(self.visits))
         # No two objects take the same way: else the second would be rightly taken for the first.
-        self._shift = LUMA_SHAPE[1] * self._rng.integers(-4, 5, len(self.visits)) + self._rng.integers(
-            -5, 6, len(self.visits)
-        )
+        self._down = self._rng.integers(-4, 5, len(self.visits))
+        self._right = self._rng.integers(-5, 6, len(self.visits))
         self._strength = self._rng.uniform(0.6, 1.0, len(self.visits)).astype(np.float32)
 
     def frames(self) -> Iterator[SimulatedFrame]:
@@ -124,9 +124,12 @@ class CameraDay:
             luma.flags.writeable = False
             log_luma, saturated = np.log2(1.0 + luma).mean(axis=1), (luma >= SATURATED).mean(axis=1)
             for index, at_s in enumerate(times):
+                gradient, ac_bits = self._detail(int(here[index]), float(at_s))
                 signature = replace(
                     self._place.signature,
                     luma=luma[index].reshape(LUMA_SHAPE),
+                    gradient=gradient,
+                    ac_bits=ac_bits,
                     mean_log_luma=float(log_luma[index]),
                     saturated_share=float(saturated[index]),
                 )
@@ -143,10 +146,26 @@ class CameraDay:
     def _scene(self, visit: int, at_s: float) -> Grid:
         if visit < 0:
             return self._place.empty
+        change = np.roll(self._change(visit, at_s).luma, LUMA_SHAPE[1] * self._down[visit] + self._right[visit])
+        return np.asarray(self._place.empty + self._strength[visit] * change, np.float32)
+
+    def _detail(self, visit: int, at_s: float) -> tuple[Tiles, Tiles]:
+        """Gradient and AC bits: the place's own, and what the object hides and shows, in half as many tiles."""
+        detail = self._place.detail
+        if visit >= 0:
+            tiles = DETAIL_SHAPE[1] * int(self._down[visit] / 2) + int(self._right[visit] / 2)
+            change = np.roll(self._change(visit, at_s).detail, tiles, axis=1)
+            detail = np.clip(np.round(detail + self._strength[visit] * change), 0, 255)
+        grids = detail.astype(np.uint8).reshape(2, *DETAIL_SHAPE)
+        grids.flags.writeable = False
+        return grids[0], grids[1]
+
+    def _change(self, visit: int, at_s: float) -> Change:
+        """What the object of a visit does to the empty picture at a moment of it."""
         stay, pictures = self.visits[visit], self._place.visits[self._appearance[visit]]
         through = (at_s - stay.start_s) / (stay.end_s - stay.start_s)
-        change = np.roll(pictures[int(through * len(pictures))], self._shift[visit])
-        return np.asarray(self._place.empty + self._strength[visit] * change, np.float32)
+        found: Change = pictures[int(through * len(pictures))]
+        return found
 
     def _arrivals(self) -> Iterator[Visit]:
         """Starts of a Poisson process by thinning; one visit at a time, each stays for a log-normal time."""
