@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tests.support.door import Door
 from tests.support.pictures import picture
+from tests.support.settled import QUICK, settled
 from tests.support.world import World, eventually
 
 from ingest.adapters.jpeg import jpeg
@@ -83,7 +84,8 @@ def test_what_a_reference_may_not_name_is_unreadable_and_the_next_frame_is_judge
     expected = {f"frame-{n}": r for n, (r, _) in enumerate((r, ref) for r, refs in bad.items() for ref in refs)}
     world.publish([frame(ref, n) for n, ref in enumerate(ref for refs in bad.values() for ref in refs)])
     world.publish([frame(good, len(expected)), frame(picture(1), len(expected) + 1)])
-    world.start("selector")
+    for name in ("selector", "store", "ledger"):
+        world.start(name, wait=False, **QUICK)
     found = verdicts(world, len(expected) + 2)
     assert {name: found[name].reason for name in expected} == expected
     assert all(found[name].outcome is Outcome.UNREADABLE for name in expected)
@@ -92,6 +94,9 @@ def test_what_a_reference_may_not_name_is_unreadable_and_the_next_frame_is_judge
     assert found[f"frame-{len(expected) + 1}"].outcome is not Outcome.UNREADABLE
     letters = world.records(world.names.dead_letters(world.names.frames, "selector"))
     assert len(letters) == len(expected)
+    balance = settled(world, len(expected) + 2)
+    assert balance.unreadable == len(expected)
+    assert balance.stored == balance.kept >= 1
 
 
 def test_a_large_picture_goes_by_reference_and_is_stored_as_it_came(world: World, tmp_path: Path) -> None:

@@ -203,3 +203,27 @@ def test_what_no_producer_should_send_stops_nothing(world):
     }
     assert "clock_skew" in by_id["far"].flags
     assert "clock_skew" in by_id["yard-2"].flags
+
+
+def test_what_is_cut_off_or_spoiled_behind_its_schema_id_is_unreadable_and_the_next_frame_is_judged(world):
+    """The schema is registered: only the body is wrong."""
+    import numpy as np
+
+    from winnow.kafka.producer import Publisher
+
+    world.start("selector")
+    good = [frame("yard", n, picture(n)) for n in range(3)]
+    value = world.codec.encode(world.names.frames, good[0])
+    noise = np.random.default_rng(1).bytes(2000)
+    spoiled = [value[:-100], value[:5] + noise, value[:5], value[:20]]
+    raw = Publisher(world.kafka, client_id="raw")
+    for sent in spoiled:
+        raw.publish(world.names.frames, "yard", sent)
+    raw.flush()
+    world.publish(good)
+    found = sorted(verdicts(world, len(spoiled) + len(good)), key=lambda v: v.source.offset)
+    assert [(v.outcome, v.reason) for v in found[: len(spoiled)]] == [(Outcome.UNREADABLE, "not_avro")] * len(spoiled)
+    assert [v.frame_id for v in found[len(spoiled) :]] == [f.frame_id for f in good]
+    assert all(v.outcome in (Outcome.KEPT, Outcome.REJECTED) for v in found[len(spoiled) :])
+    letters = world.records(world.names.dead_letters(world.names.frames, "selector"))
+    assert [record.value for record in letters] == spoiled
