@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     IsolationLevel,
     KafkaException,
     Producer,
@@ -51,6 +51,8 @@ POLICY = SelectionPolicy(
 )
 TIMEOUT_S = 90.0
 ASK_EVERY_S = 0.02
+ANSWER_S = 1.0
+"""For so long the group's offsets are waited for while a transaction may still move them."""
 
 
 def until(ask: Callable[[], Any], what: Callable[[], str]) -> None:
@@ -73,21 +75,28 @@ def arena(stack: Stack, namespace: str) -> Iterator[Arena]:
         group_protocol="consumer",
     )
     env = {**stack.env, "WINNOW_NAMESPACE": namespace, "WINNOW_PROFILE": "local"}
+    # A consumer of the group that never joins it: an AdminClient that hears from the broker that it does not coordinate
+    # the group, as at a group's first use, ends the process with a segmentation fault (librdkafka 2.16).
+    of_group = {"group.id": kafka.names.group("selector"), "isolation.level": "read_committed"}
     with (
         AdminClient(config.admin(kafka)) as admin,
         Producer(config.producer(kafka, client_id="chaos-feed")) as producer,
+        Consumer({**config.reader(kafka, client_id="chaos-offsets"), **of_group}) as offsets,
     ):
-        yield Arena(kafka, env, admin, producer)
+        yield Arena(kafka, env, admin, producer, offsets)
 
 
 class Arena:
     """The input's timestamps are the ones it is given, so that two arenas may have the same."""
 
-    def __init__(self, kafka: KafkaSettings, env: dict[str, str], admin: AdminClient, producer: Producer) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, env: dict[str, str], admin: AdminClient, producer: Producer, offsets: Consumer
+    ) -> None:
         self.kafka = kafka
         self.env = env
         self._admin = admin
         self._producer = producer
+        self._offsets = offsets
         self.names = self.kafka.names
         self.group = self.names.group("selector")
         contract = Contract(self.kafka)
@@ -131,10 +140,8 @@ class Arena:
     def committed(self) -> list[int]:
         """The group's committed offsets by partition; -1 for none, or while a transaction may still move it."""
         where = [TopicPartition(self.names.frames, partition) for partition in range(self.partitions)]
-        request = ConsumerGroupTopicPartitions(self.group, where)
         try:
-            future = self._admin.list_consumer_group_offsets([request], require_stable=True, request_timeout=10)
-            found = future[self.group].result().topic_partitions
+            found = self._offsets.committed(where, timeout=ANSWER_S)
         except KafkaException:
             return [-1] * self.partitions
         offsets = {one.partition: one.offset for one in found if one.error is None}

@@ -94,7 +94,7 @@ class Campaign:
             self._arena.feed(piece)
         # Not past the takeover every time: one that wakes up while its successor restores is another case.
         wakes_s = SESSION_S + 1.5 if self._chance.random() < 0.5 else float("inf")
-        while not self._arena.judged():
+        while held or not self._arena.judged():
             since_s = time.monotonic() - began_s
             if held and self._passed(ends):
                 held = False
@@ -119,8 +119,11 @@ class Campaign:
         One that was stopped before, and learns only now that it was fenced off, is none: another one is aimed at.
         """
         victim = self._aim(attack)
-        while not victim.struck_by(attack.signal):
-            if not victim.alive:
+        while True:
+            ended = not victim.alive  # asked first: it may be struck at any moment
+            if victim.struck_by(attack.signal):
+                return victim
+            if ended:
                 victim = self._aim(attack)
             elif pieces:
                 self._arena.feed(pieces.pop(0))
@@ -129,7 +132,6 @@ class Campaign:
                 raise WinnowError(
                     f"{attack} was not reached by {victim.instance}, whose log ends with\n{victim.tail()}"
                 )
-        return victim
 
     def _aim(self, attack: Attack) -> Member:
         """Settles the group, and tells a member of it, or one that joins it now, to strike itself."""
