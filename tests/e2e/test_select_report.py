@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import structlog
+from tests.support.camera import WARM, encoded, scene
 from tests.support.pictures import picture
 from typer.testing import CliRunner, Result
 
@@ -193,6 +194,64 @@ def test_a_rejected_frame_stands_beside_the_kept_one_it_is_most_like(judged: tup
     rejected = Counter(frame["reason"] for frame in frames if frame["outcome"] == "rejected")
     assert seen == sum(rejected[reason] if shown[reason] is None else shown[reason] for reason in rejected)
     assert any(number is not None for number in shown.values())
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], Page]:
+    """A camera that blurs for a while and is covered later: its frames and their page."""
+    path = tmp_path_factory.mktemp("spoiled")
+    pictures = path / "gate"
+    pictures.mkdir()
+    stretches = [(WARM, {}), (3, {"blur": 1.2}), (3, {}), (3, {"fog": 0.5}), (3, {}), (6, {"covered": True}), (3, {})]
+    faults = [fault for count, fault in stretches for _ in range(count)]
+    for number, fault in enumerate(faults):
+        (pictures / f"{number:03}.jpg").write_bytes(encoded(scene(number, **fault)))
+        os.utime(pictures / f"{number:03}.jpg", (1_700_000_000 + number, 1_700_000_000 + number))
+    result = CliRunner().invoke(
+        app, ["select", str(pictures), "--start", START, "--report", str(path / "page"), "--json"]
+    )
+    structlog.reset_defaults()
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()], page_of(path / "page")
+
+
+WORDED = {
+    "blurred": ("focus -",),
+    "obscured": ("visibility -", "typical contrast -", "best contrast -"),
+    "tampered": ("in a row 3 ≥ 3", "sharpest -", "best contrast -", "pattern"),
+}
+
+
+@pytest.mark.parametrize("reason", WORDED)
+def test_what_is_rejected_for_its_quality_stands_beside_its_nearest_kept_frame_with_what_decided(
+    spoiled: tuple[list[dict[str, Any]], Page], reason: str
+) -> None:
+    frames, page = spoiled
+    wanted = [frame for frame in frames if frame["reason"] == reason]
+    assert len(wanted) >= 3
+    place = {frame["frame_id"]: number for number, frame in enumerate(frames)}
+    items = {one.attributes["id"]: one for one in page.all("li", "item")}
+    rows = page.data("frames-0")["rows"]
+    for frame in wanted:
+        item = items[f"c0f{place[frame['frame_id']]}"]
+        group = next(one for one in item.parents if one.tag == "article")
+        assert group.attributes["id"] == f"c0f{place[frame['nearest']]}"
+        assert frames[place[frame["nearest"]]]["outcome"] == "kept"
+        text = " ".join(item.text.split())
+        for words in (*WORDED[reason], "residual"):
+            assert words in text
+            assert words in rows[place[frame["frame_id"]]][8], "the reading of the timeline has it too"
+    pairs = [one for one in page.all("figure", "pair") if reason in one.text]
+    assert pairs and all(len(page.within(one, "img")) == 2 for one in pairs)
+
+
+def test_curves_of_signals_below_zero_are_drawn(spoiled: tuple[list[dict[str, Any]], Page]) -> None:
+    frames, page = spoiled
+    lowest = min(frame["signals"]["focus"] for frame in frames if "focus" in frame["signals"])
+    chart = next(one for one in page.all("div", "chart") if one.text.split()[0] == "focus")
+    assert float(re.search(r"(-[\d.]+) to", chart.text)[1]) == pytest.approx(lowest, abs=0.01)  # type: ignore[index]
+    value = next(one for one in page.within(chart, "path") if "value" in one.classes).attributes["d"]
+    assert len(set(re.findall(r" ([\d.]+)", value))) > 5
 
 
 def test_the_page_loads_nothing_and_runs_no_other_script(judged: tuple[list[dict[str, Any]], Page]) -> None:

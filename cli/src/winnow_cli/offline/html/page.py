@@ -131,9 +131,8 @@ def _lane(stream: Stream, axis: timeline.Axis, reason: str) -> dict[str, Any]:
 
 
 def _charts(stream: Stream, axis: timeline.Axis) -> list[tuple[str, timeline.Chart]]:
-    names = dict.fromkeys(name for frame in stream.frames for name in frame.verdict.thresholds)
     found = []
-    for name in sorted(names, key=lambda name: list(words.SIGNALS).index(name) if name in words.SIGNALS else 99):
+    for name in words.CHARTS:
         points = [
             (frame.at_ms, frame.verdict.signals[name], frame.verdict.thresholds[name])
             for frame in stream.frames
@@ -150,7 +149,10 @@ def _group(kept: Seen, others: list[Seen]) -> dict[str, Any]:
 
 
 def _rows(stream: Stream, axis: timeline.Axis, names: list[str]) -> list[list[Any]]:
-    """Of each frame, for the script: ms from the first, reason, place of the kept one, index, numbers in words."""
+    """Of each frame, for the script: ms from the first, reason, place of the kept one, index, numbers.
+
+    Residual, cosine and their limits; of what is rejected for its quality its numbers in words besides.
+    """
     number = {name: place for place, name in enumerate(names)}
     return [
         [
@@ -163,9 +165,14 @@ def _rows(stream: Stream, axis: timeline.Axis, names: list[str]) -> list[list[An
                 for name in words.DISTANCES
                 for values in (frame.verdict.signals, frame.verdict.thresholds)
             ),
+            *([_in_words(frame)] if frame.verdict.reason in words.QUALITY else []),
         ]
         for frame in stream.frames
     ]
+
+
+def _in_words(frame: Seen) -> str:
+    return ", ".join(" ".join(filter(None, one)) for one in words.numbers(frame.verdict))
 
 
 def _data_uri(jpeg: bytes) -> str:

@@ -39,10 +39,11 @@ class Tick(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A signal against its threshold: `d` of both paths; the chart goes from 0 at its foot to `top`."""
+    """A signal against its threshold: `d` of both paths; the chart goes from `foot`, 0 or less, to `top`."""
 
     value: str
     threshold: str
+    foot: float
     top: float
     clipped: bool
 
@@ -83,21 +84,27 @@ def chart(axis: Axis, points: Sequence[tuple[int, float, float]], *, clip: float
 
     Ends at `clip` times the largest threshold.
     """
-    highest, limit = max(value for _, value, _ in points), max(threshold for _, _, threshold in points)
-    top = min(max(highest, limit * 1.25), limit * clip) or 1.0
+    numbers = [number for _, value, threshold in points for number in (value, threshold)]
+    highest, limit, foot = (
+        max(value for _, value, _ in points),
+        max(limit for _, _, limit in points),
+        min(0.0, *numbers),
+    )
+    top = min(max(highest, limit * 1.25), limit * clip) if limit > 0 else max(highest, 0.0)
+    top = top if top > foot else foot + 1.0
     columns: dict[float, tuple[float, float, float]] = {}
     for ms, value, threshold in points:
         least, most, _ = columns.get(x := _column(axis.x(ms)), (value, value, 0.0))
         columns[x] = min(least, value), max(most, value), threshold
     values, thresholds = [], []
     for x, (least, most, threshold) in sorted(columns.items()):
-        values += [(x, _y(most, top))] if most == least else [(x, _y(least, top)), (x, _y(most, top))]
-        thresholds.append((x, _y(threshold, top)))
-    return Chart(_path(values), _path(thresholds), top, highest > top)
+        values += [(x, _y(most, foot, top))] if most == least else [(x, _y(least, foot, top)), (x, _y(most, foot, top))]
+        thresholds.append((x, _y(threshold, foot, top)))
+    return Chart(_path(values), _path(thresholds), foot, top, highest > top)
 
 
-def _y(value: float, top: float) -> float:
-    return HEIGHT * (1 - min(max(value / top, 0.0), 1.0))
+def _y(value: float, foot: float, top: float) -> float:
+    return HEIGHT * (1 - min(max((value - foot) / (top - foot), 0.0), 1.0))
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -13,7 +13,7 @@ REASONS = {
     "near_duplicate": "A kept frame shows the same, once light, noise and small movements are allowed for.",
     "identical_bytes": "Exactly these bytes came before.",
     "frozen_feed": "The same picture again and again while time goes on.",
-    "tampered": "The lens is covered or far out of focus, for the third frame in a row or longer.",
+    "tampered": "The lens is covered or far out of focus, or the camera was moved, for three frames or longer.",
     "dark": "Nothing to be seen: darkness without an edge in it.",
     "over_exposed": "Most of the picture is white, and more than this camera's usually is.",
     "blurred": "Less fine detail than this camera's pictures have: out of focus, or moved.",
@@ -41,6 +41,18 @@ SIGNALS = {
     "mean_log_luma": ("brightness", "mean of log2(1 + grey level): 4 is a level of 15, 8 is white"),
     "saturated_share": ("white", "share of pixels at 251 levels or more"),
     "changed_share": ("changed", "share of the picture that is not exactly as in the frame before"),
+    "repeats": ("repeated", "frames in a row that repeat the one before"),
+    "repeats_s": ("repeated for", "time over which they do"),
+    "edges": ("edges", "share of the picture with an edge in it"),
+    "pattern": ("pattern", "correlation of where detail is with where it usually is: below 0.5 it is another view"),
+    "typical": ("typical contrast", "as contrast, but of the typical place and not of the worst"),
+    "clearest": ("best contrast", "as contrast, but of the clearest places, whatever the brightness"),
+    "keenest": ("sharpest", "fine detail where there is most of it, beside where there usually is, in factors of two"),
+    "suspect_frames": ("in a row", "frames in a row that look tampered with"),
+    "moved_frames": ("in a row", "frames in a row that show the usual view at another place"),
+    "moved_match": ("found elsewhere", "how well another place of the picture shows the usual view"),
+    "moved_x": ("moved right by", "how far that place is from the usual one, in shares of the width"),
+    "moved_y": ("moved down by", "the same in shares of the height"),
 }
 """Name of a signal -> short label, and what it is."""
 
@@ -48,17 +60,27 @@ DISTANCES = ("residual", "cosine")
 BUDGET = ("novelty", "tokens", "since_kept_s")
 """Signals of which more is better for a frame: of a rejected one, those are shown that fell short."""
 
+TAMPERED = (
+    *("suspect_frames", "keenest", "clearest", "pattern", "focus", "visibility"),
+    *("moved_frames", "moved_match", "moved_x", "moved_y"),
+)
 QUALITY = {
-    "blurred": "focus",
-    "obscured": "visibility",
-    "dark": "mean_log_luma",
-    "over_exposed": "saturated_share",
-    "frozen_feed": "changed_share",
+    "blurred": ("focus",),
+    "obscured": ("visibility", "typical", "clearest"),
+    "dark": ("mean_log_luma", "edges"),
+    "over_exposed": ("saturated_share",),
+    "frozen_feed": ("changed_share", "repeats", "repeats_s"),
+    "tampered": TAMPERED,
 }
-"""The signal that a quality rule decides by; every frame has it, and it is shown where it decided."""
+"""The signals that a quality rule decides by, as far as a verdict has them with a threshold, or as a place."""
 
-THRESHOLD_OF = {"since_kept_s": "spacing_s"}
-"""Where a signal's threshold has another name than the signal."""
+COUNTED = ("repeats", "repeats_s", "suspect_frames", "moved_frames", "moved_match")
+"""Signals that must reach their threshold."""
+
+CHARTS = (*DISTANCES, *BUDGET, "focus", "visibility", "mean_log_luma", "saturated_share", "changed_share", "pattern")
+"""Signals of which a page has a curve."""
+
+SECONDS = ("since_kept_s", "repeats_s")
 
 
 class Number(NamedTuple):
@@ -70,27 +92,55 @@ class Number(NamedTuple):
     limit: str
 
 
+def rule(verdict: Verdict) -> str:
+    """The reason by the rules, also where the control share kept the frame."""
+    return verdict.reason if verdict.rules is None else verdict.rules.reason
+
+
 def numbers(verdict: Verdict) -> list[Number]:
     """The signals that were held against a threshold; of a rejected frame those alone that decided."""
+    signals, limits = verdict.signals, verdict.thresholds
+    if (decisive := QUALITY.get(rule(verdict))) is not None:
+        found = [_number(name, signals[name], limits.get(name)) for name in decisive if _decided(name, verdict)]
+        return found + [_number(name, signals[name], None) for name in ("residual",) if name in signals]
     found = []
-    for name in [*SIGNALS, *(name for name in verdict.thresholds if name not in SIGNALS)]:
-        limit = verdict.thresholds.get(THRESHOLD_OF.get(name, name))
-        value = verdict.signals.get(name)
-        if value is None or limit is None or (name in QUALITY.values() and QUALITY.get(verdict.reason) != name):
+    for name in (*DISTANCES, *BUDGET):
+        value, limit = signals.get(name), limits.get(_threshold_of(name, verdict))
+        if value is None or limit is None:
             continue
-        label = SIGNALS.get(name, (name, ""))[0]
-        unit = " s" if name in THRESHOLD_OF else ""
-        if name not in BUDGET:
-            found.append(Number(label, short(value), "≤" if value <= limit else ">", short(limit)))
-        elif verdict.outcome is Outcome.KEPT or (verdict.reason == "over_budget" and value < limit):
-            found.append(Number(label, short(value) + unit, "≥" if value >= limit else "<", short(limit) + unit))
+        more = value >= limit
+        if name in DISTANCES or verdict.outcome is Outcome.KEPT or (rule(verdict) == "over_budget" and not more):
+            found.append(_number(name, value, limit))
     return found
 
 
+def _decided(name: str, verdict: Verdict) -> bool:
+    return name in verdict.signals and (name in verdict.thresholds or name in {"moved_x", "moved_y"})
+
+
+def _threshold_of(name: str, verdict: Verdict) -> str:
+    """The threshold's name, where it is not the signal's."""
+    return name if name != "since_kept_s" else "heartbeat_s" if rule(verdict) == "heartbeat" else "spacing_s"
+
+
+def _number(name: str, value: float, limit: float | None) -> Number:
+    label, unit = SIGNALS[name][0], " s" if name in SECONDS else ""
+    if limit is None:
+        return Number(label, f"{value:.0%}" if name in {"moved_x", "moved_y"} else short(value), "", "")
+    reached = name in COUNTED or name in BUDGET
+    sign = ("≥" if value >= limit else "<") if reached else ("≤" if value <= limit else ">")
+    return Number(label, short(value) + unit, sign, short(limit) + unit)
+
+
 def difference(verdict: Verdict) -> float:
-    """How far the frame is from its nearest kept one: 1 is the limit of a near-duplicate."""
-    signals, thresholds = verdict.signals, verdict.thresholds
-    ratios = [signals[name] / thresholds[name] for name in DISTANCES if name in signals and thresholds.get(name)]
+    """How close a call it was: 1 is the limit of a near-duplicate, and that of a quality rule."""
+    signals, limits = verdict.signals, verdict.thresholds
+    if (decisive := QUALITY.get(rule(verdict))) is not None:
+        beyond = [
+            abs(signals[n] - limits[n]) for n in decisive if n in signals and n in limits and not n.endswith("_frames")
+        ]
+        return 1.0 / (1.0 + min(beyond, default=0.0))
+    ratios = [signals[name] / limits[name] for name in DISTANCES if name in signals and limits.get(name)]
     return max(ratios, default=0.0)
 
 
