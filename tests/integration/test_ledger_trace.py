@@ -1,6 +1,7 @@
 """`winnow trace`, `winnow dlq` and `winnow balance` on the real servers."""
 
 import json
+import re
 
 import pytest
 import typer
@@ -47,6 +48,8 @@ def test_a_trace_goes_from_the_record_to_the_object(run, winnow):
         flags=("control",),
         reason="control",
         rules=RuleOutcome("rejected", "near_duplicate"),
+        signals={"control_weight_s": 450.0},
+        thresholds={"control_every_s": 1800.0},
         nearest=Nearest("yard-2", 3.5),
     )
     run.selector.judge(by_rules, again)
@@ -69,6 +72,10 @@ def test_a_trace_goes_from_the_record_to_the_object(run, winnow):
     _, control = winnow("trace", "0:5", "--json")
     assert control["frames"][0]["verdict"]["nearest"] == {"frame_id": "yard-2", "distance": 3.5}
     assert control["frames"][0]["verdict"]["rules"]["reason"] == "near_duplicate"
+    _, text = winnow("trace", "0:5")
+    assert "rules said" in text and "rejected, near_duplicate" in text
+    assert re.search(r"weight 450 s since the frame before, inclusion 0\.2\d*, a slot of 1800 s", text), text
+    assert re.search(r"effort +│ full", text) and "newest policy of all" in text
     _, by_image = winnow("trace", first["stored"]["image_id"], "--json")
     assert [frame["source"] for frame in by_image["frames"]] == ["0:2"]
     code, text = winnow("trace", "yard-2", "--camera", "yard")

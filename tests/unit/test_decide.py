@@ -137,7 +137,7 @@ def test_control_keeps_whatever_the_rules_said_outside_the_budget():
     assert {v.rules.reason for v in control} == {"near_duplicate"}
     assert all("control" in v.flags and v.outcome is Outcome.KEPT for v in control)
     assert len(state.ring.kept) == 1
-    assert all(v.signals["control_weight_s"] == 1.0 for v in control)
+    assert all((v.signals["control_weight_s"], v.thresholds["control_every_s"]) == (1.0, 5.0) for v in control)
 
 
 def test_control_is_the_same_however_the_frames_are_split():

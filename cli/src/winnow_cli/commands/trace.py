@@ -64,12 +64,16 @@ def _show(story: Story) -> None:
     _row(table, "verdict", f"{verdict['outcome']}, {verdict['reason']}{detail}")
     if verdict["rules"]:
         _row(table, "rules said", f"{verdict['rules']['outcome']}, {verdict['rules']['reason']}")
+    if "control" in verdict["flags"]:
+        _row(table, "control", _control(verdict))
     _row(table, "flags, block", f"{', '.join(verdict['flags']) or 'none'}; {verdict['block']}")
     _row(table, "signals", _numbers(verdict["signals"]))
     _row(table, "thresholds", _numbers(verdict["thresholds"]))
     if verdict["nearest"]:
         _row(table, "nearest", f"{verdict['nearest']['frame_id']}, distance {verdict['nearest']['distance']:.3g}")
-    _row(table, "policy, camera", f"version {verdict['policy_version']}, version {verdict['camera_version']}")
+    versions = (verdict[f"{name}_version"] for name in ("policy", "camera", "policies"))
+    _row(table, "policy, camera", "version {}, version {}; newest policy of all {}".format(*versions))
+    _row(table, "effort", verdict["effort"])
     file = "not yet: the verdict is in the topic" if story.pending else story.ledger_file or "no file holds it"
     _row(table, "ledger", f"verdict {verdict['verdict_partition']}:{verdict['verdict_offset']}, {file}")
     if story.stored:
@@ -82,6 +86,23 @@ def _show(story: Story) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print()
+
+
+def _control(verdict: dict[str, Any]) -> str:
+    """Its weight, and the chance that it had to be drawn, by which the estimators count it."""
+    from selector.domain.estimators import inclusion
+    from winnow.clock import to_ms
+
+    weight_s = verdict["signals"].get("control_weight_s", 0.0)
+    every_s = verdict["thresholds"].get("control_every_s")
+    if weight_s <= 0.0:
+        return "the camera's first frame: no weight"
+    weight = f"weight {weight_s:.4g} s since the frame before"
+    if every_s is None:
+        return weight
+    return (
+        f"{weight}, inclusion {inclusion(to_ms(verdict['event_time']), weight_s, every_s):.3g}, a slot of {every_s:g} s"
+    )
 
 
 def _numbers(values: dict[str, float]) -> str:

@@ -143,6 +143,7 @@ def decide(
     if control:
         flags.append("control")
         signals["control_weight_s"] = (event_ms - (state.last_event_ms or event_ms)) / 1000
+    every_s = {"control_every_s": budget.control_every_s} if control else {}
     verdict = _verdict(
         frame,
         policy,
@@ -153,7 +154,7 @@ def decide(
         reason="control" if control else ruling.reason,
         rules=RuleOutcome("kept" if ruling.kept else "rejected", ruling.reason) if control else None,
         signals=signals,
-        thresholds=look.thresholds | _thresholds(ruling) | _size_thresholds(departed),
+        thresholds=look.thresholds | _thresholds(ruling) | _size_thresholds(departed) | every_s,
         nearest=_nearest(ruling),
         signature=frame.signature.to_bytes(),
         signature_version=SIGNATURE_VERSION,

@@ -97,7 +97,8 @@ def _correlation(
                 sbb += b * b
                 sab += a * b
     spread = float(n * saa - sa * sa) * float(n * sbb - sb * sb)
-    return n, float(n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
+    r = float(n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
+    return int(n), r
 
 
 @njit(nogil=True, cache=True)

@@ -21,7 +21,7 @@ def changes(before: Memory | None, after: Memory) -> Iterator[DetailReference]:
 
 
 def scalars(memory: Memory) -> QualityScalars:
-    return QualityScalars(*memory.feed, *memory.vigil)
+    return QualityScalars(*memory.feed, **memory.vigil._asdict())
 
 
 def restored(scalars: QualityScalars | None, details: Mapping[str, DetailReference]) -> Memory:
