@@ -130,7 +130,7 @@ def _is_among(wanted: np.uint64, hashes: npt.NDArray[np.uint64]) -> bool:
     found = np.uint64(0)
     for value in hashes:
         found |= np.uint64(value == wanted)
-    return found != 0
+    return bool(found != 0)
 
 
 def _hash(key: FrameKey) -> int:
