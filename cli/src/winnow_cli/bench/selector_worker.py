@@ -26,6 +26,7 @@ from winnow.clock import EPOCH
 from winnow.errors import WinnowError
 from winnow.events import Frame, Source
 from winnow.kafka import config
+from winnow.lifecycle import spare_garbage_collector
 from winnow.settings import KafkaSettings
 from winnow_cli.bench.frames import bare_decode
 from winnow_cli.bench.selector_process import CAMERAS, POLICY, camera_of, unique
@@ -96,6 +97,7 @@ _benches: list[_Bench] = []
 def prepare(images: Sequence[bytes]) -> None:
     """Makes this process ready to measure with these frames."""
     warm_up()
+    spare_garbage_collector()
     _benches.append(_Bench(images))
     offline(1)
 

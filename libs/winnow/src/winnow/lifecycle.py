@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import signal
 import sys
 import threading
@@ -37,3 +38,13 @@ def run_service(name: str, main: Callable[[threading.Event], int | None]) -> Non
         sys.exit(1)
     log.info("stopped", code=code)
     sys.exit(code)
+
+
+def spare_garbage_collector() -> None:
+    """For a service whose work leaves no cycles behind: what is loaded by now is not walked through again and again.
+
+    It took 4 % of the selector's time at 1280x720 (docs/measurements/selector.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from threading import Event
 
@@ -25,6 +24,7 @@ from winnow.codec import Codec
 from winnow.health import Health, HealthServer
 from winnow.kafka.transactional import LoopSettings, TransactionalLoop
 from winnow.kafka.transactional_producer import TransactionalProducer
+from winnow.lifecycle import spare_garbage_collector
 from winnow.objects import Objects
 from winnow.references import References
 
@@ -48,6 +48,7 @@ class Selector:
 def build(settings: SelectorSettings, health: Health, producer: TransactionalProducer) -> Selector:
     """Wires the selector; compiled code is warm when this returns."""
     warm_up()
+    spare_garbage_collector()
     names = settings.names
     codec = Codec(settings.registry_url)
     policies = Policies(settings, codec, client_id=settings.instance)
@@ -67,11 +68,7 @@ def build(settings: SelectorSettings, health: Health, producer: TransactionalPro
 
 
 def warm_up() -> None:
-    """Compiles, or loads from the cache, what numba compiles for every way that a frame can take: none waits for it.
-
-    Whatever is loaded by now stays as long as the process: collections of garbage that walk through it again and again
-    took 4 % of the time of selection at 1280x720, and what a frame leaves behind has no cycles.
-    """
+    """Compiles, or loads from the cache, what numba compiles for every way that a frame can take: none waits for it."""
     cv2.setNumThreads(1)  # the threads are ours: one frame each
     picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     small = picture[:64, :96]
@@ -96,6 +93,3 @@ def warm_up() -> None:
         times = {"event_ms": 1000 * second, "broker_ms": 1000 * second}
         _, memory = inspect(memory, first, EVERYTHING, identical=False, **times)
     _, memory = inspect(memory, moved, EVERYTHING, identical=False, event_ms=1_000_000, broker_ms=1_000_000)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
