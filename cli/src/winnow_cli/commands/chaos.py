@@ -14,7 +14,7 @@ from winnow_cli.failures import FAILED
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from winnow_cli.chaos.selector import Report
+    from winnow_cli.chaos.selector import Goal, Report
 
 app = typer.Typer(no_args_is_help=True, help="Kill and stop processes on purpose, and compare with an undisturbed run.")
 
@@ -79,10 +79,15 @@ def _plain(report: Report, kills: int, seed: int) -> dict[str, Any]:
         "different": report.difference.different,
         "recovery_s": _quantiles(report.recovery_s),
         "held_s": {who: _quantiles(seconds) for who, seconds in report.held_s.items() if seconds},
-        "goals": {name: {**goal._asdict(), "met": goal.met} for name, goal in report.goals.items()},
+        "goals": {name: _goal(goal) for name, goal in report.goals.items()},
         "points": points,
         "seed": seed,
     }
+
+
+def _goal(goal: Goal) -> dict[str, Any]:
+    measured = None if goal.measured is None else round(goal.measured, 2)
+    return {"wanted": goal.wanted, "measured": measured, "met": goal.met}
 
 
 def _quantiles(seconds: list[float]) -> dict[str, float]:
