@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from winnow import metrics
@@ -20,6 +20,9 @@ from winnow.kafka.restore import last_of_each_key, log_end, log_start
 from winnow.settings import KafkaSettings
 
 log = structlog.get_logger()
+
+ANSWER_S = 10.0
+"""As long as the broker may take to name a committed offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Assignment(Generic[StateT]):
         self._settings = settings
         self._kafka = kafka
         self._consumer = consumer
+        self._offsets = Consumer(config.consumer(kafka, settings.group, client_id=f"{settings.instance}-offsets"))
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="restore")
         self._restoring: dict[int, _Restoring[StateT]] = {}
         self._owned: dict[int, Owned[StateT]] = {}
@@ -69,6 +73,7 @@ class Assignment(Generic[StateT]):
         for restoring in self._restoring.values():
             restoring.cancelled.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._offsets.close()
 
     # --- what the loop asks -------------------------------------------------------------------------------------
 
@@ -230,17 +235,14 @@ class Assignment(Generic[StateT]):
     def _committed(self, partition: int) -> int | None:
         """The group's committed offset. Raises `DependencyDown`, also while a transaction that moves it is open.
 
-        Not `Consumer.committed`: from another thread it waits for as long as the loop's thread polls.
+        By a consumer that never joins: the loop's own waits, from another thread, for as long as that one polls, and an
+        AdminClient's list_consumer_group_offsets ends the process where the group's coordinator has moved (librdkafka
+        2.16, its issue 5040).
         """
-        request = ConsumerGroupTopicPartitions(self._settings.group, [TopicPartition(self._settings.topic, partition)])
-        # Closed here: an error holds the client in a cycle, and where garbage collection comes upon it on the client's
-        # own thread, the process is aborted.
-        with AdminClient(config.admin(self._kafka)) as admin:
-            try:
-                futures = admin.list_consumer_group_offsets([request], require_stable=True, request_timeout=10)
-                found = futures[self._settings.group].result().topic_partitions[0]
-            except KafkaException as error:
-                raise DependencyDown(f"broker: committed offset of partition {partition}: {error}") from error
+        try:
+            (found,) = self._offsets.committed([TopicPartition(self._settings.topic, partition)], timeout=ANSWER_S)
+        except KafkaException as error:
+            raise DependencyDown(f"broker: committed offset of partition {partition}: {error}") from error
         if found.error is not None:
             raise DependencyDown(f"broker: committed offset of partition {partition}: {found.error}")
         return found.offset if found.offset >= 0 else None

@@ -14,7 +14,7 @@ SUDDEN_FRAMES = 3
 """Somebody's hand takes no longer: dusk and fog come over more frames, through all that lies between."""
 
 USUAL_ABOVE = -1.0
-COVERED_BELOW = -1.0
+COVERED_BELOW = -0.6
 """Contrast in the strongest tiles, in factors of two: half of it is still as usual."""
 
 NOTHING_SHARP = -0.9
@@ -27,7 +27,7 @@ STRANGE_BELOW = 0.5
 .4, defocus to 3 px, night and 3 exposure steps less stay at .69 or more (rendered scenes), other views below .4."""
 
 COVERED_PATTERN = 0.35
-DEFOCUSED_BELOW = -0.6
+DEFOCUSED_BELOW = -0.4
 DEFOCUSED_VISIBILITY = -0.3
 """Focus and visibility in factors of two: out of focus beyond what wind or a lens's breathing does, edges with it, and
 nothing as sharp as before anywhere."""
