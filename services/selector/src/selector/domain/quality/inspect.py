@@ -19,7 +19,7 @@ from selector.domain.quality.exposure import (
     over_exposed_above,
 )
 from selector.domain.quality.feed import Feed, watch
-from selector.domain.quality.measure import UNIT, Detail, compare_detail
+from selector.domain.quality.measure import UNIT, Detail, compare_detail, noisier
 from selector.domain.quality.reference import Observed, Reference, first, stepped
 from selector.domain.quality.shift import Shift, best_shift
 from selector.domain.quality.tamper import (
@@ -56,6 +56,10 @@ OBSCURED_TYPICAL = 0.6
 OBSCURED_CLEAREST = -0.2
 """Weather is everywhere; what an object hides, or takes away with it, is not: the median over the picture must have
 lost that much of the threshold, and the clearest of the strongest tiles 13 % of their contrast (fog to .8: 24 %)."""
+
+NOISY = 0.5
+"""Factors of two that AC bits may rise by in the plain parts of a picture and still be learnt from: twice the gain has
+1.4 times the noise. A reference that was learnt from noise calls a soft lens blurred when the noise is gone."""
 
 LEAST_EDGES = 0.1
 """The share of tiles with edges that another view must have to be learnt: a covered lens has fewer or only noise."""
@@ -139,10 +143,18 @@ def inspect(
             seen,
             event_ms,
             good=not reason and not (warm and beside.strange),
+            noisy=_is_noisy(own, seen, visible),
             focus=evidence.signals.get("focus") if warm else None,
             visibility=evidence.signals.get("visibility") if warm else None,
         )
     return Look(reason, flags, *evidence), Memory(references, feed, vigil)
+
+
+def _is_noisy(own: Reference, seen: Observed, visible: Visible) -> bool:
+    """Whether a picture's AC bits are those of a sensor at a higher gain than usual, as at dusk."""
+    if seen.ac_bits is None or not own.warm or not own.knows(seen.tables):
+        return False
+    return noisier(seen.ac_bits, own.ac_bits, visible.detail) > NOISY
 
 
 def _observed(signature: Signature, exposure: Exposure) -> Observed:

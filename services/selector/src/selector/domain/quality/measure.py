@@ -71,6 +71,14 @@ def compare_detail(
     return Detail(focus, visibility, typical, clearest, correlation(gradient, usual_gradient, visible), keenest)
 
 
+def noisier(ac_bits: _Grid, usual: _Usual, visible: _Visible) -> float:
+    """How much more AC bits than usual there are where usually are fewest, in factors of two.
+
+    The median over the weaker half of the visible tiles: a sensor's gain raises it, and what is seen hardly.
+    """
+    return float(_weakest(ac_bits, usual, visible) / OCTAVE)
+
+
 @njit(nogil=True, cache=True)
 def correlation(gradient: _Grid, usual: _Usual, visible: _Visible) -> float:
     """Pearson's correlation of both over the visible tiles; 0 where one of them is flat.
@@ -134,6 +142,23 @@ def _clearest(seen: _Grid, usual: _Usual, visible: _Visible) -> int:
         return 0
     differences[:found].sort()
     return int(differences[(found - 1) * 80 // 100])
+
+
+@njit(nogil=True, cache=True)
+def _weakest(seen: _Grid, usual: _Usual, visible: _Visible) -> int:
+    """Median, in `UNIT`s, of the differences over the visible tiles that are usually in the weaker half."""
+    most = _least_of_strongest(usual, visible, 50)
+    differences = np.empty(seen.size, np.int64)
+    found = 0
+    for y in range(_ROWS):
+        for x in range(_COLUMNS):
+            if visible[y, x] and usual[y, x] <= most:
+                differences[found] = np.int64(seen[y, x]) * UNIT - np.int64(usual[y, x])
+                found += 1
+    if found == 0:
+        return 0
+    differences[:found].sort()
+    return int(differences[(found - 1) // 2])
 
 
 @njit(nogil=True, cache=True)

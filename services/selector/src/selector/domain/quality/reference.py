@@ -119,9 +119,18 @@ def first(seen: Observed, event_ms: int) -> Reference:
 
 
 def stepped(
-    reference: Reference, seen: Observed, event_ms: int, *, good: bool, focus: float | None, visibility: float | None
+    reference: Reference,
+    seen: Observed,
+    event_ms: int,
+    *,
+    good: bool,
+    noisy: bool,
+    focus: float | None,
+    visibility: float | None,
 ) -> Reference:
     """The reference after a step: a good frame moves each number towards its own, any frame the low quantiles.
+
+    Of a `noisy` one AC bits teach nothing: they are the sensor's.
 
     Stochastic approximation of quantiles (Robbins and Monro, 1951), in integers or sums and products of doubles: the
     same on every machine.
@@ -135,13 +144,13 @@ def stepped(
         focus=_lowered(reference.focus, focus, low_step),
         visibility=_lowered(reference.visibility, visibility, low_step),
     )
-    return _learnt(after, seen) if good else after
+    return _learnt(after, seen, noisy=noisy) if good else after
 
 
-def _learnt(reference: Reference, seen: Observed) -> Reference:
+def _learnt(reference: Reference, seen: Observed, *, noisy: bool) -> Reference:
     step = max(_FIRST_STEP // reference.steps, _LEAST_STEP)
     tables, ac_steps, ac_bits = reference.tables, reference.ac_steps, reference.ac_bits
-    if seen.ac_bits is not None:
+    if seen.ac_bits is not None and not noisy:
         if seen.tables != tables or ac_steps == 0:
             tables, ac_steps, ac_bits = seen.tables, 1, _frozen(seen.ac_bits * np.uint16(UNIT))
         else:

@@ -13,9 +13,10 @@ FRAMES = 3
 SUDDEN_FRAMES = 3
 """Somebody's hand takes no longer: dusk and fog come over more frames, through all that lies between."""
 
-USUAL_ABOVE = -1.0
+USUAL_ABOVE = -0.3
 COVERED_BELOW = -0.6
-"""Contrast in the strongest tiles, in factors of two: half of it is still as usual."""
+"""Contrast in the strongest tiles, in factors of two. Fog that comes up takes more than three frames from what is still
+as usual to what looks covered; a covered road camera, with few and weak edges, has -.65 or less."""
 
 NOTHING_SHARP = -0.9
 NOTHING_SHARP_GRADIENT = -2.5
