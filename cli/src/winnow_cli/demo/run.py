@@ -75,7 +75,7 @@ def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: 
         "first_kept_s": round(watch.first_kept_s, 1) if watch.first_kept_s is not None else None,
         "cameras": len(cameras),
     }
-    problems = list(balance["problems"])
+    problems = [*balance["problems"], *still_open(balance)]
     if published != balance["frames"]:
         problems.append(f"the broker acknowledged {published} frames to ingest, the balance has {balance['frames']}")
     return Demo(result, _comparisons(cameras, watch), problems, watch.last_novel)
@@ -203,6 +203,12 @@ def _settled(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         elif time.monotonic() > until:
             return found
         time.sleep(0.3)
+
+
+def still_open(balance: dict[str, Any]) -> list[str]:
+    """What a settled demo has none of, in words: frames that the selector or the ledger has not come to."""
+    where = {"unjudged": "wait for the selector", "pending": "have a verdict that the ledger has not written"}
+    return [f"{balance[key]} frames {what}" for key, what in where.items() if balance[key]]
 
 
 def _comparisons(cameras: list[DemoCamera], watch: Watch) -> list[Comparison]:

@@ -26,8 +26,8 @@ BEARER = {
 }
 
 _DESCRIPTION = """
-Pictures of cameras, one or many in a request. A request is taken whole or not at all; what was answered with 201 or 202
-is not lost. Sent again, the same file is the same frame: after a 503, a 408 or a broken connection send it again.
+Pictures of cameras, one or many in a request. One that is refused leaves nothing behind; what was answered with 201 or
+202 is not lost. Sent again, the same file is the same frame: after a 503, a 408 or a broken connection send it again.
 """
 
 
