@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 CLONE = Path(__file__).resolve().parents[4]
 SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Most tests wait for servers more than they compute: three keep two cores busy. Each process has servers of its own, and
-the first folders of `tests/` have the longest files."""
+"""Most tests wait for servers more than they compute: three keep two cores busy. Each process has servers of its own,
+and the first folders of `tests/` have the longest files."""
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
 
