@@ -47,7 +47,7 @@ def recomputed(verdict: Verdict) -> str:
         return "obscured"
     funded = at_least("tokens")
     since_kept_s = abs(signals.get("since_kept_s", np.inf))
-    if "residual" in signals and at_most("residual", "cosine"):
+    if "residual" in signals and at_most("residual", "residual_cell", "cosine"):
         due = since_kept_s >= limits.get("heartbeat_s", np.inf)
         return "heartbeat" if due and funded else "near_duplicate"
     arrives = "novelty" not in signals or signals["novelty"] > limits["novelty"]

@@ -26,10 +26,11 @@ REASONS = {
 
 SIGNALS = {
     "residual": ("residual", "largest local difference from the nearest kept frame, in grey levels"),
+    "residual_cell": ("residual, one cell", "the same of a single cell of 40 by 30, for what is smaller than that"),
     "cosine": ("cosine", "cosine distance of the coarse shapes to the nearest kept frame, 0 to 2"),
     "novelty": (
         "novelty",
-        "the larger of both, each by its limit; above the budget's own threshold a new frame need not wait",
+        "the largest of the three, each by its limit; above the budget's own threshold a new frame need not wait",
     ),
     "tokens": ("tokens", "what is left of the budget, in frames; the rules keep one only with 1 or more"),
     "since_kept_s": (
@@ -56,7 +57,7 @@ SIGNALS = {
 }
 """Name of a signal -> short label, and what it is."""
 
-DISTANCES = ("residual", "cosine")
+DISTANCES = ("residual", "residual_cell", "cosine")
 BUDGET = ("novelty", "tokens", "since_kept_s")
 """Signals of which more is better for a frame: of a rejected one, those are shown that fell short."""
 
