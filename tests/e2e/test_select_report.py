@@ -240,7 +240,7 @@ def test_what_is_rejected_for_its_quality_stands_beside_its_nearest_kept_frame_w
         text = " ".join(item.text.split())
         for words in (*WORDED[reason], "residual"):
             assert words in text
-            assert words in rows[place[frame["frame_id"]]][8], "the reading of the timeline has it too"
+            assert words in rows[place[frame["frame_id"]]][-1], "the reading of the timeline has it too"
     pairs = [one for one in page.all("figure", "pair") if reason in one.text]
     assert pairs and all(len(page.within(one, "img")) == 2 for one in pairs)
 

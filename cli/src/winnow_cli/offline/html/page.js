@@ -36,7 +36,7 @@ for (const timeline of document.querySelectorAll(".timeline")) {
   };
   const time = ms => new Date(first + ms).toISOString().slice(11, 21);
   const show = place => {
-    const [ms, reason, beside, index, residual, mostResidual, cosine, mostCosine, quality] = rows[place];
+    const [ms, reason, beside, index, residual, mostResidual, cell, mostCell, cosine, mostCosine, quality] = rows[place];
     const { left, width } = plot();
     cursor.style.left = `${left - timeline.getBoundingClientRect().left + (span ? ms / span : 0) * width}px`;
     cursor.hidden = false;
@@ -44,7 +44,7 @@ for (const timeline of document.querySelectorAll(".timeline")) {
     const against = (label, value, most) => value === null || most === null ? "" : `, ${label} ${value} ${value <= most ? "≤" : ">"} ${most}`;
     const like = beside < 0 || beside === place ? "" : `, nearest kept ${time(rows[beside][MS])}`;
     readout.textContent = `${time(ms)}, frame ${index}: ${reasons[reason].replaceAll("_", " ")}`
-      + (quality ? `, ${quality}` : against("residual", residual, mostResidual) + against("cosine", cosine, mostCosine)) + like;
+      + (quality ? `, ${quality}` : against("residual", residual, mostResidual) + against("one cell", cell, mostCell) + against("cosine", cosine, mostCosine)) + like;
   };
   // Its picture where it is shown, else the kept frame that it stands beside.
   const jump = place => {

@@ -151,7 +151,7 @@ def _group(kept: Seen, others: list[Seen]) -> dict[str, Any]:
 def _rows(stream: Stream, axis: timeline.Axis, names: list[str]) -> list[list[Any]]:
     """Of each frame, for the script: ms from the first, reason, place of the kept one, index, numbers.
 
-    Residual, cosine and their limits; of what is rejected for its quality its numbers in words besides.
+    The distances, each with its limit; of what is rejected for its quality its numbers in words besides.
     """
     number = {name: place for place, name in enumerate(names)}
     return [
