@@ -217,7 +217,7 @@ def test_frames_that_the_broker_refuses_are_counted_and_the_message_says_what_to
         cv2.imwrite(str(pictures / f"{number}.jpg"), noise)
         os.utime(pictures / f"{number}.jpg", (1_700_000_000, 1_700_000_000))
     # Live, each alone in its batch: the broker takes or refuses a batch as a whole.
-    done = publish(world, str(pictures), "--camera", "c1", "--live", "--interval-s", "0.3", "--json")
+    done = publish(world, str(pictures), "--camera", "c1", "--live", "--interval-s", "1.5", "--json")
     told = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 1
     assert (told["frames"], told["published"], told["failed"]) == (4, 3, 1)

@@ -34,7 +34,7 @@ from winnow_cli.stack.artifacts import fetch, read_lock
 pytestmark = pytest.mark.stack
 
 SERVERS = {"kafka", "registry", "objects", "postgres"}
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
