@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.unit.test_balance import partition, whole
+
+from ledger.domain.balance import settle
 from winnow_cli.demo.compare import compare
-from winnow_cli.demo.run import still_open
+from winnow_cli.demo.display import summary
+from winnow_cli.demo.run import KEYS, Demo, still_open
 
 
-def test_a_balance_with_frames_still_on_their_way_is_a_problem() -> None:
-    assert still_open({"unjudged": 0, "pending": 0}) == []
-    words = still_open({"unjudged": 3, "pending": 20})
-    assert words == ["3 frames wait for the selector", "20 frames have a verdict that the ledger has not written"]
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, []),
+        ({"pending": 7}, ["7 frames have a verdict that the ledger has not written"]),
+        ({"log_end": 13}, ["3 frames wait for the selector"]),
+    ],
+)
+def test_a_demo_with_frames_still_on_their_way_does_not_say_that_all_are_accounted_for(
+    more: dict[str, int], words: list[str]
+) -> None:
+    balance = settle(replace(whole(), partitions=(partition(**more),))).to_json()
+    assert balance["balanced"], "what the ledger has not written yet is no loss"
+    result = {**{key: balance[key] for key in KEYS}, "seconds": 9.0, "first_kept_s": 1.0, "cameras": 1}
+    done = Demo(result, [], still_open(balance), "frame-1")
+    assert done.problems == words
+    assert done.holds is not bool(words)
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(summary(done, Path("demo"), kept_running=False))
+    assert ("NOT every frame is accounted for." if words else "Every frame is accounted for.") in shown.getvalue()
 
 
 def test_kept_frames_are_compared_with_as_many_at_even_distances() -> None:

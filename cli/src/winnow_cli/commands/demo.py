@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from winnow_cli.failures import FAILED
-
-if TYPE_CHECKING:
-    from winnow_cli.demo.run import Demo
 
 DEFAULT_CAMERAS, DEFAULT_MINUTES = 3, 1.0
 SEED = 7
@@ -54,18 +51,12 @@ def demo(
             truth.mkdir(exist_ok=True)
             playing += plan.from_scenes(cameras or DEFAULT_CAMERAS, minutes or DEFAULT_MINUTES, truth, seed=SEED)
         done = play(stack, playing, console, began_s=began_s)
-        console.print(summary(done.result, done.comparisons, stack.run.path, done.example, kept_running=keep))
+        console.print(summary(done, stack.run.path, kept_running=keep))
         for problem in done.problems:
             console.print(f"[red]problem:[/] {problem}")
         if keep:
             stack.detach()
     if as_json:
         print(json.dumps(done.result))
-    if not _holds(done):
+    if not done.holds:
         raise typer.Exit(FAILED)
-
-
-def _holds(done: Demo) -> bool:
-    result = done.result
-    nothing_open = not any(result[key] for key in ("lost", "expired", "in_flight"))
-    return bool(result["balanced"] and nothing_open and result["frames"] and not done.problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from winnow_cli.demo.compare import Comparison
 from winnow_cli.demo.watch import CameraTally
+
+if TYPE_CHECKING:
+    from winnow_cli.demo.run import Demo
 
 QUALITY = ("frozen_feed", "tampered", "dark", "over_exposed", "blurred", "obscured")
 REASONS = ("near_duplicate", "identical_bytes", "over_budget", *QUALITY, "redelivered", "unreadable")
@@ -38,14 +41,12 @@ def live(published: dict[str, int], tallies: dict[str, CameraTally], seconds: fl
     return Group(Text(), title, table)
 
 
-def summary(
-    result: dict[str, Any], comparisons: list[Comparison], folder: Path, example: str | None, *, kept_running: bool
-) -> RenderableType:
-    """The balance, what was caught, and where to look next. `example` is the id of a kept frame."""
-    parts: list[RenderableType] = [_balance(result)]
-    if comparisons:
-        parts.append(_comparison_table(comparisons))
-    parts.append(_next_steps(folder, example, kept_running=kept_running))
+def summary(done: Demo, folder: Path, *, kept_running: bool) -> RenderableType:
+    """The balance, what was caught, and where to look next."""
+    parts: list[RenderableType] = [_balance(done.result, holds=done.holds)]
+    if done.comparisons:
+        parts.append(_comparison_table(done.comparisons))
+    parts.append(_next_steps(folder, done.example, kept_running=kept_running))
     return Group(*parts)
 
 
@@ -55,9 +56,10 @@ def _row(tally: CameraTally, published: int, reasons: list[str]) -> list[int]:
     return [came_in, tally.verdicts, tally.kept, tally.control, *(tally.others[reason] for reason in reasons)]
 
 
-def _balance(result: dict[str, Any]) -> RenderableType:
-    holds = result["balanced"] and not result["lost"] and not result["expired"] and not result["in_flight"]
-    title = ("Every frame is accounted for.", "bold green") if holds else ("The balance does NOT hold.", "bold red")
+def _balance(result: dict[str, Any], *, holds: bool) -> RenderableType:
+    title = (
+        ("Every frame is accounted for.", "bold green") if holds else ("NOT every frame is accounted for.", "bold red")
+    )
     rejected = sum(result["rejected"].values())
     equations = Table.grid(padding=(0, 1))
     equations.add_column(justify="right", style="bold")

@@ -53,6 +53,12 @@ class Demo:
     problems: list[str]
     example: str | None
 
+    @property
+    def holds(self) -> bool:
+        """Whether every frame is accounted for: nothing lost, nothing open, no problem."""
+        nothing_open = not any(self.result[key] for key in ("lost", "expired", "in_flight"))
+        return bool(self.result["balanced"] and nothing_open and self.result["frames"] and not self.problems)
+
 
 def play(stack: Stack, cameras: list[DemoCamera], console: Console, *, began_s: float) -> Demo:
     """Plays the cameras through the running servers to the end, and settles the balance."""
