@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.support.pictures import picture
-from tests.support.uploads import Answer, Door, answer_of, form, open_door
+from tests.support.uploads import Answer, Door, answer_of, archive, form, open_door
 from tests.support.world import World, eventually
 
 from ingest.adapters.uploads.keys import make_key
@@ -95,16 +95,9 @@ def giant_jpeg() -> bytes:
     return bytes(made)
 
 
-def archive(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as written:
-        for name, data in members:
-            written.writestr(name, data, method)
-    return out.getvalue()
-
-
 def refused(answer: Answer) -> tuple[int, str]:
-    assert {"reason", "detail", "files"} == set(answer.body), answer
+    assert {"reason", "detail", "files", "taken"} == set(answer.body), answer
+    assert answer.body["taken"] == []
     assert answer.body["detail"]
     reasons = {file["reason"] for file in answer.body["files"]}
     return answer.status, reasons.pop() if len(reasons) == 1 else answer.body["reason"]

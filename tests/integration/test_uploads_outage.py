@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from tests.support.door import Door as WayTo
 from tests.support.pictures import picture
-from tests.support.uploads import Door, open_door
+from tests.support.uploads import Door, archive, open_door
 from tests.support.world import World, eventually
 
 from winnow.events import Frame, ImageRef, Outcome, Verdict
@@ -176,3 +177,73 @@ def test_without_the_object_storage_large_images_wait_and_small_ones_do_not(worl
     eventually(lambda: door.service.metric("winnow_spool_frames") == 0, what="the spool is empty again")
     frames = world.events(world.names.frames, Frame)
     assert [isinstance(f.image, ImageRef) for f in frames] == [False, True, False]
+
+
+LARGE = b"\xff\xd8\xff" + np.random.default_rng(1).bytes(1_000_000)
+
+
+def test_a_full_disk_refuses_what_would_need_it_and_takes_it_when_there_is_room(world: World) -> None:
+    door = open_door(world)
+    bodies = [
+        (numbered(1) + bytes(100_000), "image/jpeg"),
+        (LARGE, "image/jpeg"),
+        (archive(("1.jpg", numbered(2)), ("2.jpg", LARGE)), "application/zip"),
+    ]
+
+    def answers(statuses: list[int]) -> None:
+        for (body, kind), status in zip(bodies, statuses, strict=True):
+            answer = door.send(body, kind)
+            assert answer.status == status, answer
+            if status == 503:
+                assert (answer.body["reason"], answer.body["taken"]) == ("no_room", [])
+                assert "File too large" in answer.body["detail"]
+                assert answer.headers["retry-after"] == "5"
+
+    door.fill_disk(100_000)
+    answers([201, 503, 503])  # a small one needs no disk while the broker is there
+    with away(world, "kafka"):
+        answers([503, 503, 503])
+        assert door.service.metric("winnow_spool_frames") == 0
+        door.free_disk()
+        answers([202, 202, 202])
+    eventually(lambda: door.service.metric("winnow_spool_frames") == 0, what="the spool is empty again")
+    ids = [f.frame_id for f in world.events(world.names.frames, Frame)]
+    assert (len(ids), len(set(ids))) == (1 + 4, 3)
+
+
+def test_a_zip_whose_tenth_file_fails_is_answered_for_each_file_and_sent_again_each_is_judged_once(
+    world: World,
+) -> None:
+    """The tenth is large. While the object storage refuses it the disk becomes full: it has no place to go."""
+    storage = WayTo(world.objects.s3_endpoint)
+    door = open_door(world, WINNOW_S3_ENDPOINT=storage.url)
+    world.start("selector")
+    files = [(f"{n}.jpg", LARGE if n == 10 else numbered(n)) for n in range(1, 21)]
+    storage.fail(503, first=lambda: door.fill_disk(900_000))
+    cut = door.send(archive(*files), "application/zip")
+    assert (cut.status, cut.body["reason"]) == (503, "partly_taken")
+    assert cut.headers["retry-after"] == "5"
+    taken = {file["name"]: file["frame_id"] for file in cut.body["taken"]}
+    failed = {file["name"]: file["reason"] for file in cut.body["files"]}
+    assert [*taken][:9] == [f"{n}.jpg" for n in range(1, 10)]
+    assert failed["10.jpg"] == "no_room"
+    assert len(taken) + len(failed) == 20 and not taken.keys() & failed.keys()
+    assert f"{len(failed)} of 20 files were not taken: the spool cannot be written" in cut.body["detail"]
+    eventually(lambda: door.service.metric("winnow_spool_frames") == 0, what="what was taken is sent")
+    assert [f.frame_id for f in world.events(world.names.frames, Frame)] == [*taken.values()], "those, and no others"
+
+    door.free_disk()
+    again = door.send(archive(*files), "application/zip")
+    assert again.status == 201
+    ids = {file["name"]: file["frame_id"] for file in again.body["frames"]}
+    assert [*ids] == [name for name, _ in files]
+    assert taken.items() <= ids.items()
+    storage.shut()
+
+    def verdicts() -> list[Verdict]:
+        found = world.events(world.names.verdicts, Verdict)
+        return found if len(found) == len(taken) + 20 else []
+
+    found = eventually(verdicts, what="a verdict for each record")
+    judged = Counter(v.frame_id or "" for v in found if v.outcome is not Outcome.REDELIVERED)
+    assert judged == Counter(dict.fromkeys(ids.values(), 1))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import re
+import resource
 import socket
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +63,13 @@ class Door:
     def form(self, *files: tuple[str, bytes], **more: Any) -> Answer:
         return self.send(form(*files), "multipart/form-data; boundary=cut", **more)
 
+    def fill_disk(self, room_bytes: int) -> None:
+        """As a disk without room does, from now on every file of the service takes so much and no more."""
+        resource.prlimit(self.service.process.pid, resource.RLIMIT_FSIZE, (room_bytes, resource.RLIM_INFINITY))
+
+    def free_disk(self) -> None:
+        self.fill_disk(resource.RLIM_INFINITY)
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
@@ -100,6 +110,14 @@ def form(*files: tuple[str, bytes]) -> bytes:
         for name, data in files
     ]
     return b"".join(parts) + b"--cut--\r\n"
+
+
+def archive(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as written:
+        for name, data in members:
+            written.writestr(name, data, method)
+    return out.getvalue()
 
 
 def answer_of(response: http.client.HTTPResponse) -> Answer:

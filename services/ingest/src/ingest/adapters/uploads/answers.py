@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ingest.adapters.outbox import Kept
+from ingest.adapters.outbox import Kept, NotTaken
 
 
 class TakenFrame(BaseModel):
@@ -34,26 +34,42 @@ class RefusedFile(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why nothing of a request was taken."""
+    """Why a request was not taken, or not all of it."""
 
     reason: str = Field(description="One word for programs.")
     detail: str = Field(description="A sentence for people.")
-    files: list[RefusedFile] = Field(default=[], description="Of many files those that were refused, each with why.")
+    files: list[RefusedFile] = Field(default=[], description="Of many files those that were not taken, each with why.")
+    taken: list[TakenFrame] = Field(
+        default=[],
+        description="Of many files those that are frames all the same: broker or disk failed after them (503).",
+    )
 
 
 class Rejection(Exception):
     """A request is answered with a `Problem`."""
 
-    def __init__(self, status: int, reason: str, detail: str, files: list[RefusedFile] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        files: list[RefusedFile] | None = None,
+        taken: list[TakenFrame] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
-        self.problem = Problem(reason=reason, detail=detail, files=files or [])
+        self.problem = Problem(reason=reason, detail=detail, files=files or [], taken=taken or [])
 
     @property
     def headers(self) -> dict[str, str]:
         if self.status == 401:
             return {"WWW-Authenticate": "Bearer"}
         return {"Retry-After": str(RETRY_AFTER_S)} if self.status == 503 else {}
+
+
+def reason_of(error: Exception) -> str:
+    """Why a frame or body could not be kept, in one word."""
+    return "broker" if isinstance(error, NotTaken) else "no_room"
 
 
 RETRY_AFTER_S = 5
@@ -64,6 +80,7 @@ _FRAME = {
     "captured_at": "2026-05-01T08:00:00.250Z",
     "status": "published",
 }
+_FULL = "the spool cannot be written: No space left on device"
 
 
 def _taken(description: str, **examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,8 +88,9 @@ def _taken(description: str, **examples: list[dict[str, Any]]) -> dict[str, Any]
     return {"model": Taken, "description": description, "content": {"application/json": {"examples": shown}}}
 
 
-def _problem(description: str, *problems: tuple[str, str], **more: Any) -> dict[str, Any]:
-    shown = {reason: {"value": {"reason": reason, "detail": detail, "files": []}} for reason, detail in problems}
+def _problem(description: str, *problems: tuple[str, str], partly: Any = None, **more: Any) -> dict[str, Any]:
+    values = [{"reason": reason, "detail": detail, "files": [], "taken": []} for reason, detail in problems]
+    shown = {value["reason"]: {"value": value} for value in [*values, *([partly] if partly else [])]}
     return {"model": Problem, "description": description, "content": {"application/json": {"examples": shown}}, **more}
 
 
@@ -110,9 +128,16 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         ("parameter", "sequence: Input should be greater than or equal to 0"),
     ),
     503: _problem(
-        "Not now; nothing of it was acknowledged. Send the same request again: the same file stays the same frame.",
+        "Not now. Where broker or disk failed in the middle of many files, `taken` names those that are frames; "
+        "nothing else was acknowledged. Send the same request again: the same file stays the same frame, judged once.",
         ("no_room", "the spool has 1,073,700,000 of 1,073,741,824 bytes taken, no room for 250,000"),
         ("busy", "too many uploads at once; nothing was taken"),
+        partly={
+            "reason": "partly_taken",
+            "detail": f"1 of 2 files were not taken: {_FULL}; send all again",
+            "files": [{"name": "0002.jpg", "reason": "no_room", "detail": _FULL}],
+            "taken": [{**_FRAME, "name": "0001.jpg"}],
+        },
         headers={"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
     ),
 }  # fmt: skip

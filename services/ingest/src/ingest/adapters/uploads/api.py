@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from ingest.adapters.outbox import Kept, NotTaken
 from ingest.adapters.spool import NoRoom
-from ingest.adapters.uploads.answers import REQUEST_BODY, RESPONSES, Problem, Rejection, Taken
+from ingest.adapters.uploads.answers import REQUEST_BODY, RESPONSES, Problem, Rejection, Taken, reason_of
 from ingest.adapters.uploads.body import DISK_BYTES, MEMORY_BYTES, Share, chunks, declared_bytes
 from ingest.adapters.uploads.keys import Keys
 from ingest.adapters.uploads.parameters import NOTHING, PARAMETERS, given
@@ -26,8 +26,9 @@ BEARER = {
 }
 
 _DESCRIPTION = """
-Pictures of cameras, one or many in a request. One that is refused leaves nothing behind; what was answered with 201 or
-202 is not lost. Sent again, the same file is the same frame: after a 503, a 408 or a broken connection send it again.
+Pictures of cameras, one or many in a request. Of one that is refused nothing is taken; where broker or disk fail in the
+middle of many files, the answer names those that were taken. What was acknowledged is not lost. Sent again, the same
+file is the same frame: after a 503, a 500, a 408 or a broken connection send it again.
 """
 
 
@@ -64,7 +65,8 @@ def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
         """Sends one picture (the body), several (a form's files) or a zip of them.
 
         201: the broker has all. 202: all are safe, some of them on disk until the broker is back. Everything else:
-        nothing was acknowledged. captured_at, frame_id and sequence are for one picture alone.
+        nothing was acknowledged, but for the files that a 503 names in `taken`. captured_at, frame_id and sequence
+        are for one picture alone.
         """
         camera_id = request.path_params["camera_id"]
         _authorise(keys, request.headers.get("authorization", ""), camera_id)
@@ -129,9 +131,8 @@ async def _no_such(_: Request, error: HTTPException) -> Response:
 
 
 async def _not_now(request: Request, error: Exception) -> Response:
-    reason = "broker" if isinstance(error, NotTaken) else "no_room"
     why = error.strerror or error if isinstance(error, OSError) else error
-    return await _rejected(request, Rejection(503, reason, f"{why}; nothing was acknowledged, send it again"))
+    return await _rejected(request, Rejection(503, reason_of(error), f"{why}; nothing was acknowledged, send it again"))
 
 
 async def _unexpected(_: Request, __: Exception) -> Response:

@@ -1,4 +1,8 @@
-"""From an authorised body to frames that are safe: all of a request, or nothing of it."""
+"""From an authorised body to frames that are safe.
+
+What is wrong with a file is known before anything is sent: nothing of its request is taken then. Where broker or disk
+fail a frame later on, each file of the request has an answer of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-from ingest.adapters.outbox import Kept, Outbox
-from ingest.adapters.uploads.answers import RefusedFile, Rejection, Taken, TakenFrame
+from ingest.adapters.outbox import Kept, NotTaken, Outbox
+from ingest.adapters.spool import NoRoom
+from ingest.adapters.uploads.answers import RefusedFile, Rejection, Taken, TakenFrame, reason_of
 from ingest.adapters.uploads.archive import members
 from ingest.adapters.uploads.files import Bundle, frame_of
 from ingest.adapters.uploads.form import Form
@@ -130,28 +135,52 @@ class Intake:
         if not bundle.names:
             raise Rejection(422, "no_file", "there is no file in it")
         self._outbox.reserve(bundle.sizes)
-        taken: list[TakenFrame] = []
-        waiting: deque[tuple[str, Frame, int, Future[Kept]]] = deque()
-        sent = waiting_bytes = 0
+        files = _Files()
+        sent = 0
         try:
             for name, size, frame in zip(bundle.names, bundle.sizes, bundle.frames(), strict=True):
                 sent += 1
-                waiting.append((name, frame, size, self._outbox.send(frame)))
-                waiting_bytes += size
-                while waiting_bytes > WINDOW_BYTES:
-                    waiting_bytes -= _settle(waiting, taken)
+                files.add(name, frame, size, self._outbox.send(frame))
         finally:
             self._outbox.release(bundle.sizes[sent:])
-        while waiting:
-            _settle(waiting, taken)
-        return Taken(frames=taken)
+        return files.taken()
 
 
-def _settle(waiting: deque[tuple[str, Frame, int, Future[Kept]]], taken: list[TakenFrame]) -> int:
-    """Waits for the oldest; gives its size."""
-    name, frame, size, kept = waiting.popleft()
-    taken.append(_taken(name, frame, kept.result()))
-    return size
+class _Files:
+    """What becomes of the files of one request, in their order; few of them are under way at a time."""
+
+    def __init__(self) -> None:
+        self._taken: list[TakenFrame] = []
+        self._failed: list[RefusedFile] = []
+        self._waiting: deque[tuple[str, Frame, int, Future[Kept]]] = deque()
+        self._waiting_bytes = 0
+
+    def add(self, name: str, frame: Frame, size: int, kept: Future[Kept]) -> None:
+        """One that is on its way."""
+        self._waiting.append((name, frame, size, kept))
+        self._waiting_bytes += size
+        while self._waiting_bytes > WINDOW_BYTES:
+            self._settle()
+
+    def taken(self) -> Taken:
+        """Waits for the rest. Raises `Rejection` where some failed, which names those and the ones that were taken."""
+        while self._waiting:
+            self._settle()
+        if not self._failed:
+            return Taken(frames=self._taken)
+        count = len(self._failed) + len(self._taken)
+        said = f"{len(self._failed)} of {count} files were not taken: {self._failed[0].detail}; send all again"
+        reason = "partly_taken" if self._taken else self._failed[0].reason
+        raise Rejection(503, reason, said, self._failed, self._taken)
+
+    def _settle(self) -> None:
+        """Waits for the oldest."""
+        name, frame, size, kept = self._waiting.popleft()
+        self._waiting_bytes -= size
+        try:
+            self._taken.append(_taken(name, frame, kept.result()))
+        except (NoRoom, NotTaken) as error:
+            self._failed.append(RefusedFile(name=name, reason=reason_of(error), detail=str(error)))
 
 
 def _settle_one(taken: Future[Taken], frame: Frame, kept: Future[Kept]) -> None:
