@@ -1,6 +1,7 @@
 """What the store could not take, mended and put back: the balance holds before, meanwhile and after."""
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from ledger.adapters.evidence import balance
 from ledger.settings import ReaderSettings
-from winnow.events import ImageRef, SelectedFrame, Source, Verdict
+from winnow.events import ImageRef, Outcome, SelectedFrame, Source, Verdict
 from winnow.kafka.producer import Publisher
 from winnow.objects import Objects
 from winnow_cli.commands import dlq
@@ -33,9 +34,9 @@ def quiet(world, frames):
     return eventually(ask, what=f"{frames} frames judged, and none in flight")
 
 
-def redrive(world):
+def redrive(world, *chosen):
     with environment(world.env):
-        result = CliRunner().invoke(dlq.app, ["redrive"])
+        result = CliRunner().invoke(dlq.app, ["redrive", *chosen])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -109,3 +110,28 @@ def test_an_unreadable_frame_that_is_put_back_is_a_new_frame_with_a_new_verdict(
     assert (found.unreadable, found.verdicts, found.doubled) == (2, 2, 0)
     first, second = world.events(world.names.verdicts, Verdict)
     assert first.source.partition == second.source.partition and first.source.offset < second.source.offset
+
+
+def test_a_frame_whose_image_was_missing_is_kept_once_when_it_is_put_back(world):
+    for name in ("selector", "store", "ledger"):
+        world.start(name, wait=False, **QUICK)
+    image = picture(1, 3)
+    missing = ImageRef(world.objects.s3_bucket, "staging/late", len(image), hashlib.sha256(image).hexdigest())
+    publisher = Publisher(world.kafka, client_id="test")
+    publisher.publish(world.names.frames, "yard", b"not avro")
+    publisher.flush()
+    world.publish([frame("yard", 0, missing)])
+    assert quiet(world, 2).unreadable == 2
+
+    Objects(world.objects).put("staging/late", image, "image/jpeg")
+    chosen = ["--service", "selector", "--error", "no such object", "--since", "1h", "--json"]
+    (put_back,) = [json.loads(redrive(world, *chosen).splitlines()[-1])]
+    assert (put_back["redriven"], put_back["before"]) == (1, 0)
+    found = quiet(world, 3)
+    assert (found.kept, found.stored, found.unreadable, found.redelivered) == (1, 1, 2, 0)
+    (kept,) = [v for v in world.events(world.names.verdicts, Verdict) if v.outcome is Outcome.KEPT]
+    assert kept.frame_id == "yard-0"
+
+    again = json.loads(redrive(world, *chosen).splitlines()[-1])
+    assert (again["redriven"], again["before"]) == (0, 1)
+    assert balance(world.settings(ReaderSettings)) == found
