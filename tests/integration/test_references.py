@@ -25,6 +25,7 @@ from ingest.domain.source import Source
 from ingest.settings import IngestSettings
 from winnow.clock import now
 from winnow.events import Frame, ImageRef, Outcome, StoredImage, Verdict
+from winnow.kafka.backoff import FIRST_WAIT_S
 from winnow.objects import Objects
 
 CAMERA = "cam"
@@ -136,6 +137,32 @@ def test_storage_that_is_away_is_waited_for_and_nothing_is_skipped(world: World,
     storage_door.open()
     found = verdicts(world, 3)
     assert [found[f"frame-{n}"].outcome is Outcome.UNREADABLE for n in range(3)] == [False] * 3
+
+
+def test_storage_that_answers_5xx_is_asked_again_ever_later_and_nothing_is_skipped(
+    world: World, storage_door: Door
+) -> None:
+    reference = Staging(Objects(world.objects)).place(large(3), "image/jpeg")
+    world.publish([frame(picture(1), 0), frame(reference, 1), frame(picture(2), 2)])
+    storage_door.fail(500, 503, 503)
+    selector = world.start("selector", WINNOW_S3_ENDPOINT=storage_door.url)
+    found = verdicts(world, 3)
+    kept = {i for n, i in enumerate((picture(1), large(3), picture(2))) if found[f"frame-{n}"].outcome is Outcome.KEPT}
+    assert large(3) in kept
+    assert Outcome.UNREADABLE not in {one.outcome for one in found.values()}
+    assert selector.metric("winnow_dependency_down_total") == 3
+    first, second, third = storage_door.answered_s
+    assert second - first >= FIRST_WAIT_S
+    assert third - second >= 2 * FIRST_WAIT_S
+
+    storage_door.fail(503, 500, 503)  # the store asks for several at a time: they may fail in one go
+    store = world.start("store", WINNOW_S3_ENDPOINT=storage_door.url)
+    stored = eventually(lambda: len(images := world.events(world.names.images, StoredImage)) == len(kept) and images)
+    assert {image.image_id for image in stored} == {hashlib.sha256(image).hexdigest() for image in kept}
+    assert len(storage_door.answered_s) == 6
+    assert store.metric("winnow_dependency_down_total") >= 1
+    for topic, service in ((world.names.frames, "selector"), (world.names.selected, "store")):
+        assert world.records(world.names.dead_letters(topic, service)) == []
 
 
 def test_publishing_waits_for_the_storage(world: World, storage_door: Door, tmp_path: Path) -> None:
