@@ -10,11 +10,19 @@ from functools import partial
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 from PIL import Image
 from tests.support.door import Door
 from tests.support.pictures import picture
-from tests.support.world import Service, World, eventually
+from tests.support.world import Service, World, environment, eventually
+from typer.testing import CliRunner
 
 from ingest.adapters.encode import as_jpeg
 from ingest.adapters.topic import TopicFrames, prepare
@@ -27,6 +35,7 @@ from winnow.identity import frame_id_of_record
 from winnow.kafka import config, deadletter
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
+from winnow_cli.commands import dlq
 from winnow_cli.deadletters.asked import chosen
 from winnow_cli.deadletters.describe import Describer
 from winnow_cli.deadletters.reading import DeadLetters
@@ -203,6 +212,56 @@ def test_while_the_broker_gives_no_answer_a_batch_is_not_done_and_its_frames_are
     assert sorted(answers) == [False, True, True]
     assert sorted(f.camera_id for f in frames(world)) == ["gate", "yard"]
     assert [letter.value for letter in letters(world, topic)] == [picture(1)]
+
+
+def limit(world: World, size_bytes: int) -> None:
+    """The frames topic takes records up to here, as soon as this returns."""
+    entry = ConfigEntry("max.message.bytes", str(size_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, world.names.frames, incremental_configs=[entry])
+    admin = AdminClient(config.admin(world.kafka))
+    admin.incremental_alter_configs([resource])[resource].result(10)
+
+    def takes(size_bytes: int) -> bool:
+        try:
+            world.publish([Frame("probe", "probe", at(0), 0, "image/jpeg", bytes(size_bytes))])
+        except DependencyDown:
+            return False
+        return True
+
+    eventually(lambda: takes(2 * SMALL_BYTES) is (size_bytes > SMALL_BYTES), what="the limit holds")
+
+
+SMALL_BYTES = 5_000
+
+
+def test_letters_of_a_plain_topic_that_are_put_back_become_one_frame_each_or_a_letter_again(
+    world: World, topic: str
+) -> None:
+    limit(world, SMALL_BYTES)
+    cameras_send(world, topic, [("gate", picture(1), {"captured_at": "1777593600000"}, OWN_MS)])
+    service = ingest(world, topic)
+    eventually(lambda: len(letters(world, topic)) == 1, what=service.tail())
+    cameras_send(world, topic, [(None, picture(2), {}, OWN_MS)])
+    eventually(lambda: len(letters(world, topic)) == 2, what=service.tail())
+    limit(world, config.MAX_RECORD_BYTES)
+
+    def redrive(*more: str) -> int:
+        with environment(world.env):
+            found = CliRunner().invoke(dlq.app, ["redrive", "--topic", topic, "--service", "ingest", "--json", *more])
+        assert found.exit_code == 0, found.output
+        return int(json.loads(found.stdout.splitlines()[-1])["redriven"])
+
+    assert redrive("--error", "does not take the frame", "--until", "1h") == 0
+    assert redrive("--error", "does not take the frame", "--since", "1h") == 1
+    assert redrive("--error", "does not take the frame") == 0, "it is back"
+    assert redrive("--error", "camera id") == 1
+    # To its own letters come the marks of both, and the record that still names no camera.
+    eventually(lambda: len(letters(world, topic)) == 5, what=service.tail())
+    assert service.stop() == 0
+    (frame,) = [f for f in frames(world) if f.camera_id != "probe"]
+    assert (frame.camera_id, frame.image, frame.captured_at) == ("gate", picture(1), at(0))
+    again = [dict(letter.headers) for letter in letters(world, topic) if letter.value == picture(2)]
+    assert [headers.get(deadletter.ATTEMPT) for headers in again] == [b"1", b"2"]
 
 
 @pytest.mark.parametrize(("name", "said"), [("nowhere", "there is no topic"), ("own", "is Winnow's own topic")])
