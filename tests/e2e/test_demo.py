@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 def start(home: Home, *arguments: str) -> subprocess.Popen[str]:
-    variables = {"WINNOW_HOME": str(home.path), "WINNOW_CACHE": str(home.cache)}
+    variables = {"WINNOW_HOME": str(home.path), "WINNOW_CACHE": str(home.cache), "COLUMNS": "160"}
     command = [sys.executable, "-m", "winnow_cli", *arguments]
     # Its messages go to a file: a pipe that nobody reads would hold it up.
     with (home.path / "messages").open("a") as messages:
@@ -177,6 +178,16 @@ def test_down_ends_it_and_leaves_no_process(home: Home, kept: dict[str, Any]) ->
     assert winnow(home, "status")[0] == 3
 
 
+def compared(shown: str, camera: str) -> tuple[list[tuple[int, int]], int]:
+    """Of a camera's row in the comparison with even distances: the events, and how many were caught."""
+    (row,) = [line for line in shown.splitlines() if line.strip().startswith(camera) and " of " in line]
+    events = [(int(first), int(last)) for first, last in re.findall(r"(\d+)-(\d+)", row)]
+    ((caught, of, least, most),) = re.findall(r"(\d+) of (\d+) .*?\((\d+) to (\d+)\)", row)
+    assert int(of) == len(events)
+    assert int(least) <= int(most) <= int(of)
+    return events, int(caught)
+
+
 def playing(home: Home) -> subprocess.Popen[str]:
     """A demo whose cameras play, and will for long."""
     told = len(messages(home))
@@ -206,12 +217,28 @@ def test_killing_the_command_while_it_plays_leaves_no_process(home: Home) -> Non
     eventually(lambda: not processes_of(home), what="all are gone")
 
 
-def test_the_next_demo_begins_anew_and_ends_by_itself(home: Home) -> None:
-    code, out = winnow(home, "demo", "--cameras", "1", "--minutes", "0.1", "--json")
+CARS = (55, 179, 314)
+"""In about these frames of car-detection.mp4 its three groups of cars are first seen, by eye."""
+
+
+@pytest.mark.footage
+def test_the_next_demo_begins_anew_keeps_each_group_of_cars_of_real_footage_and_ends_by_itself(
+    home: Home, footage: Path
+) -> None:
+    told = len(messages(home))
+    code, out = winnow(home, "demo", "--video", str(footage / "car-detection.mp4"), "--json")
     assert code == 0, messages(home)
     result = json.loads(out.splitlines()[-1])
     assert_identities(result)
-    assert (result["cameras"], result["frames"]) == (1, 30)
+    assert (result["cameras"], result["unreadable"], result["redelivered"]) == (1, 0, 0)
+    assert result["kept"] - result["control"] <= 15
+    shown = messages(home)[told:]
+    assert "Every frame is accounted for." in shown
+    assert "What the kept frames caught" in shown
+    events, caught = compared(shown, "car-detection")
+    for seen, (first, last) in zip(CARS, events, strict=True):
+        assert abs(first - seen) <= 12 and last > seen, "a group of cars, within a second"
+    assert caught == 3, "of each group at least one frame"
     assert not processes_of(home)
     assert not (home.run("demo").data / "objects" / "left").exists()
     assert (home.run("up").data / "objects" / "left").read_text() == "up"
