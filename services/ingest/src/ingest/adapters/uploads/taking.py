@@ -135,15 +135,15 @@ class Intake:
         if not bundle.names:
             raise Rejection(422, "no_file", "there is no file in it")
         self._outbox.reserve(bundle.sizes)
-        files = _Files()
+        under_way = _Files()
         sent = 0
         try:
             for name, size, frame in zip(bundle.names, bundle.sizes, bundle.frames(), strict=True):
                 sent += 1
-                files.add(name, frame, size, self._outbox.send(frame))
+                under_way.add(name, frame, size, self._outbox.send(frame))
         finally:
             self._outbox.release(bundle.sizes[sent:])
-        return files.taken()
+        return under_way.taken()
 
 
 class _Files:
