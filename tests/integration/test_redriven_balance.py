@@ -8,6 +8,7 @@ import pytest
 from tests.integration.test_balance import FRAMES, KEPT, Run
 from tests.support.books import delete_records, selected
 from tests.support.pictures import frame, picture
+from tests.support.settled import settled
 from tests.support.world import environment, eventually
 from typer.testing import CliRunner
 
@@ -125,9 +126,9 @@ def test_a_frame_whose_image_was_missing_is_kept_once_when_it_is_put_back(world)
 
     Objects(world.objects).put("staging/late", image, "image/jpeg")
     chosen = ["--service", "selector", "--error", "no such object", "--since", "1h", "--json"]
-    (put_back,) = [json.loads(redrive(world, *chosen).splitlines()[-1])]
+    put_back = json.loads(redrive(world, *chosen).splitlines()[-1])
     assert (put_back["redriven"], put_back["before"]) == (1, 0)
-    found = quiet(world, 3)
+    found = settled(world, 3)
     assert (found.kept, found.stored, found.unreadable, found.redelivered) == (1, 1, 2, 0)
     (kept,) = [v for v in world.events(world.names.verdicts, Verdict) if v.outcome is Outcome.KEPT]
     assert kept.frame_id == "yard-0"
