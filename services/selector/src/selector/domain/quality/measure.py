@@ -61,14 +61,13 @@ def compare_detail(
     `brighter` is the mean log luma less the usual one in 4096ths; `ac_bits` both of AC bits, None if not comparable.
     """
     focus = visibility = typical = clearest = keenest = None
-    edges, low, middle = _contrast(gradient, usual_gradient, visible)
+    edges, low, middle, clear, pattern = _contrast(gradient, usual_gradient, visible)
     if edges >= LEAST_EDGES:
-        visibility, typical = (low - brighter) / OCTAVE, (middle - brighter) / OCTAVE
-        clearest = _clearest(gradient, usual_gradient, visible) / OCTAVE
+        visibility, typical, clearest = (low - brighter) / OCTAVE, (middle - brighter) / OCTAVE, clear / OCTAVE
     if ac_bits is not None:
-        focus = _clearest(*ac_bits, visible) / OCTAVE - EXPLAINED * min(0.0, clearest or 0.0)
-        keenest = _keenest(*ac_bits, visible) / 8
-    return Detail(focus, visibility, typical, clearest, correlation(gradient, usual_gradient, visible), keenest)
+        sharp, keen = _sharpness(*ac_bits, visible)
+        focus, keenest = sharp / OCTAVE - EXPLAINED * min(0.0, clearest or 0.0), keen / 8
+    return Detail(focus, visibility, typical, clearest, pattern, keenest)
 
 
 def noisier(ac_bits: _Grid, usual: _Usual, visible: _Visible) -> float:
@@ -80,32 +79,56 @@ def noisier(ac_bits: _Grid, usual: _Usual, visible: _Visible) -> float:
 
 
 @njit(nogil=True, cache=True)
-def correlation(gradient: _Grid, usual: _Usual, visible: _Visible) -> float:
+def _contrast(gradient: _Grid, usual: _Usual, visible: _Visible) -> tuple[int, int, int, int, float]:
+    """Tiles with edges in the strongest half, 20th percentile and median of their supertiles' means in `UNIT`s, the
+    80th percentile over the strongest 30 % of all tiles, and the correlation."""
+    counts = _tiles_of_steps(usual, visible)
+    edges, low, middle = _over_supertiles(gradient, usual, visible, max(_least_of_strongest(counts, 50), EDGE * UNIT))
+    clearest = _percentile(gradient, usual, visible, (_least_of_strongest(counts, 30), _STEPS * UNIT), 80)
+    return edges, low, middle, clearest, _correlation(gradient, usual, visible)
+
+
+@njit(nogil=True, cache=True)
+def _sharpness(ac_bits: _Grid, usual: _Usual, visible: _Visible) -> tuple[int, int]:
+    """80th percentile of the differences over the usually strongest 30 % of the tiles, in `UNIT`s, and how much more
+    the strongest 3 % have than usual, wherever they are, in steps of the signature's grid."""
+    counts = _tiles_of_steps(usual, visible)
+    now = _tiles_of_steps(ac_bits.astype(np.uint16) * np.uint16(UNIT), visible)
+    sharp = _percentile(ac_bits, usual, visible, (_least_of_strongest(counts, 30), _STEPS * UNIT), 80)
+    return sharp, (_least_of_strongest(now, 3) - _least_of_strongest(counts, 3)) // UNIT
+
+
+@njit(nogil=True, cache=True)
+def _weakest(ac_bits: _Grid, usual: _Usual, visible: _Visible) -> int:
+    """Median, in `UNIT`s, of the differences over the visible tiles that are usually in the weaker half."""
+    return _percentile(ac_bits, usual, visible, (0, _least_of_strongest(_tiles_of_steps(usual, visible), 50)), 50)
+
+
+@njit(nogil=True, cache=True)
+def _correlation(gradient: _Grid, usual: _Usual, visible: _Visible) -> float:
     """Pearson's correlation of both over the visible tiles; 0 where one of them is flat.
 
     Integer sums and one square root: the same everywhere.
     """
-    sums = np.zeros(6, np.int64)
+    n = sa = sb = saa = sbb = sab = np.int64(0)
     for y in range(_ROWS):
         for x in range(_COLUMNS):
             if visible[y, x]:
                 a = np.int64(gradient[y, x])
                 b = np.int64(usual[y, x]) // (UNIT // 8)
-                sums[0] += 1
-                sums[1] += a
-                sums[2] += b
-                sums[3] += a * a
-                sums[4] += b * b
-                sums[5] += a * b
-    n, sa, sb, saa, sbb, sab = sums
+                n += 1
+                sa += a
+                sb += b
+                saa += a * a
+                sbb += b * b
+                sab += a * b
     spread = float(n * saa - sa * sa) * float(n * sbb - sb * sb)
     return float(n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
 
 
 @njit(nogil=True, cache=True)
-def _contrast(gradient: _Grid, usual: _Usual, visible: _Visible) -> tuple[int, int, int]:
-    """Tiles with edges in the strongest half, and 20th percentile and median of their supertiles' means in `UNIT`s."""
-    least = max(_least_of_strongest(usual, visible, 50), EDGE * UNIT)
+def _over_supertiles(gradient: _Grid, usual: _Usual, visible: _Visible, least: int) -> tuple[int, int, int]:
+    """Tiles that usually have `least`, and 20th percentile and median of their differences' means by supertile."""
     sums = np.zeros(_SUPERTILES, np.int64)
     counts = np.zeros(_SUPERTILES, np.int64)
     for y in range(_ROWS):
@@ -128,55 +151,35 @@ def _contrast(gradient: _Grid, usual: _Usual, visible: _Visible) -> tuple[int, i
 
 
 @njit(nogil=True, cache=True)
-def _clearest(seen: _Grid, usual: _Usual, visible: _Visible) -> int:
-    """80th percentile, in `UNIT`s, of the differences over the usually strongest 30 % of the visible tiles."""
-    least = _least_of_strongest(usual, visible, 30)
+def _percentile(seen: _Grid, usual: _Usual, visible: _Visible, within: tuple[int, int], percent: int) -> int:
+    """A percentile, in `UNIT`s, of the differences over the visible tiles that are usually `within` these values."""
     differences = np.empty(seen.size, np.int64)
     found = 0
     for y in range(_ROWS):
         for x in range(_COLUMNS):
-            if visible[y, x] and usual[y, x] >= least:
+            if visible[y, x] and within[0] <= usual[y, x] <= within[1]:
                 differences[found] = np.int64(seen[y, x]) * UNIT - np.int64(usual[y, x])
                 found += 1
     if found == 0:
         return 0
     differences[:found].sort()
-    return int(differences[(found - 1) * 80 // 100])
+    return int(differences[(found - 1) * percent // 100])
 
 
 @njit(nogil=True, cache=True)
-def _weakest(seen: _Grid, usual: _Usual, visible: _Visible) -> int:
-    """Median, in `UNIT`s, of the differences over the visible tiles that are usually in the weaker half."""
-    most = _least_of_strongest(usual, visible, 50)
-    differences = np.empty(seen.size, np.int64)
-    found = 0
-    for y in range(_ROWS):
-        for x in range(_COLUMNS):
-            if visible[y, x] and usual[y, x] <= most:
-                differences[found] = np.int64(seen[y, x]) * UNIT - np.int64(usual[y, x])
-                found += 1
-    if found == 0:
-        return 0
-    differences[:found].sort()
-    return int(differences[(found - 1) // 2])
-
-
-@njit(nogil=True, cache=True)
-def _keenest(seen: _Grid, usual: _Usual, visible: _Visible) -> int:
-    """How much more the strongest 3 % of the visible tiles have than usual, in steps of the signature's grid."""
-    return (_least_of_strongest(seen.astype(np.uint16) * np.uint16(UNIT), visible, 3) // UNIT) - (
-        _least_of_strongest(usual, visible, 3) // UNIT
-    )
-
-
-@njit(nogil=True, cache=True)
-def _least_of_strongest(usual: _Usual, visible: _Visible, percent: int) -> int:
-    """The least of the strongest `percent` of the visible tiles, rounded down to a step of the signature's grid."""
+def _tiles_of_steps(usual: _Usual, visible: _Visible) -> npt.NDArray[np.int64]:
+    """Visible tiles by their value, rounded down to a step of the signature's grid."""
     counts = np.zeros(_STEPS, np.int64)
     for y in range(_ROWS):
         for x in range(_COLUMNS):
             if visible[y, x]:
                 counts[min(int(usual[y, x]) // UNIT, _STEPS - 1)] += 1
+    return counts
+
+
+@njit(nogil=True, cache=True)
+def _least_of_strongest(counts: npt.NDArray[np.int64], percent: int) -> int:
+    """The least of the strongest `percent` of the tiles in `_tiles_of_steps`, in `UNIT`s."""
     wanted = counts.sum() * percent
     found = 0
     for step in range(_STEPS - 1, 0, -1):

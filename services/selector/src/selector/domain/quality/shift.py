@@ -29,6 +29,7 @@ _Grid = npt.NDArray[np.uint8]
 _Usual = npt.NDArray[np.uint16]
 _Visible = npt.NDArray[np.bool_]
 _Values = npt.NDArray[np.int64]
+_Sums = npt.NDArray[np.float64]
 
 
 class Shift(NamedTuple):
@@ -56,49 +57,77 @@ def best_shift(gradient: tuple[_Grid, _Usual], ac_bits: tuple[_Grid, _Usual], vi
 def _best(
     gradient: _Grid, usual_gradient: _Usual, ac_bits: _Grid, usual_ac_bits: _Usual, visible: _Visible
 ) -> tuple[float, int, int]:
-    contrast, detail = _local(gradient.astype(np.int64) * UNIT, visible), ac_bits.astype(np.int64) * UNIT
-    usual_contrast = _halved(_local(usual_gradient.astype(np.int64), visible))
-    usual_detail = _halved(usual_ac_bits.astype(np.int64))
-    unmasked = _halved(visible.astype(np.int64)) == 1
-    edges = unmasked & (_halved(usual_gradient.astype(np.int64)) >= EDGE * UNIT)
+    shown = visible.astype(np.int64)
+    unmasked = (_halved(shown) == 1).astype(np.int64)
+    edges = unmasked * (_halved(usual_gradient.astype(np.int64)) >= EDGE * UNIT)
+    contrast = _weighted(_local(gradient.astype(np.int64) * UNIT, visible), shown)
+    detail = _weighted(ac_bits.astype(np.int64) * UNIT, shown)
+    usual_contrast = _placed(_weighted(_halved(_local(usual_gradient.astype(np.int64), visible)), unmasked))
+    usual_detail = _placed(_weighted(_halved(usual_ac_bits.astype(np.int64)), unmasked))
+    usual_edges = _placed(_weighted(edges, edges))
     best, best_down, best_right = 0.0, 0, 0
     for down in range(-MOST_DOWN, MOST_DOWN + 1):
         for right in range(-MOST_RIGHT, MOST_RIGHT + 1):
-            shift = (down, right)
-            n, r = _correlation(contrast, usual_contrast, visible, unmasked, shift)
-            if r <= 0.0:
+            n, r = _correlation(contrast, usual_contrast, down, right)
+            share = n / visible.size
+            if _match(r, share) <= best:  # the smaller of two correlations matches no better
                 continue
-            r = min(r, _correlation(detail, usual_detail, visible, unmasked, shift)[1])
-            match = r / math.sqrt(1.0 - r * r + _LEAST_REST) * math.sqrt(n / visible.size)
-            if match > best and _correlation(contrast, usual_contrast, visible, edges, shift)[0] >= LEAST_EDGES:
+            match = _match(min(r, _correlation(detail, usual_detail, down, right)[1]), share)
+            if match > best and _correlation(contrast, usual_edges, down, right)[0] >= LEAST_EDGES:
                 best, best_down, best_right = match, down, right
     return best, best_down, best_right
 
 
 @njit(nogil=True, cache=True)
-def _correlation(
-    seen: _Values, usual: _Values, visible: _Visible, unmasked: _Visible, shift: tuple[int, int]
-) -> tuple[int, float]:
-    """Tiles that are in sight of both, and Pearson's correlation over them: of integer sums, so the same everywhere.
+def _match(r: float, share: float) -> float:
+    return r / math.sqrt(1.0 - r * r + _LEAST_REST) * math.sqrt(share)
 
-    `seen[y, x]` is beside `usual[2 * y - down, 2 * x - right]`. The correlation is 0 where one of them is flat.
+
+@njit(nogil=True, cache=True)
+def _weighted(values: _Values, weights: _Values) -> _Sums:
+    """Weights of 0 or 1, the values and their squares with these weights: (3, rows, columns)."""
+    weighted = np.empty((3, *values.shape))
+    weighted[0], weighted[1], weighted[2] = weights, values * weights, values * values * weights
+    return weighted
+
+
+@njit(nogil=True, cache=True)
+def _placed(halves: _Sums) -> _Sums:
+    """Half tiles apart by even and odd rows and columns, (2, 2, 3, 15, 20): each row beside one of tiles is whole."""
+    placed = np.zeros((STEP, STEP, halves.shape[0], _ROWS, _COLUMNS))
+    for row in range(halves.shape[1]):
+        for column in range(halves.shape[2]):
+            for k in range(halves.shape[0]):
+                placed[row % STEP, column % STEP, k, row // STEP, column // STEP] = halves[k, row, column]
+    return placed
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def _correlation(seen: _Sums, usual: _Sums, down: int, right: int) -> tuple[float, float]:
+    """Tiles that are in sight of both, and Pearson's correlation over them: 0 where one of them is flat.
+
+    Tile (y, x) of `seen` is beside the half tile (2 * y - down, 2 * x - right) of `usual`. The sums are of whole
+    numbers and below 2**53: their order makes no difference, so the result is the same everywhere.
     """
-    down, right = shift
-    n = sa = sb = saa = sbb = sab = np.int64(0)
-    for y in range(max(0, (down + 1) // STEP), min(_ROWS, (usual.shape[0] - 1 + down) // STEP + 1)):
-        for x in range(max(0, (right + 1) // STEP), min(_COLUMNS, (usual.shape[1] - 1 + right) // STEP + 1)):
-            row, column = STEP * y - down, STEP * x - right
-            if visible[y, x] and unmasked[row, column]:
-                a, b = seen[y, x], usual[row, column]
-                n += 1
-                sa += a
-                sb += b
-                saa += a * a
-                sbb += b * b
-                sab += a * b
-    spread = float(n * saa - sa * sa) * float(n * sbb - sb * sb)
-    r = float(n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
-    return int(n), r
+    odd_row, odd_column = -down % STEP, -right % STEP
+    beside = usual[odd_row, odd_column]
+    up, left = (down + odd_row) // STEP, (right + odd_column) // STEP
+    first, last = max(0, left), min(_COLUMNS, _COLUMNS + left)
+    n = sa = sb = saa = sbb = sab = 0.0
+    for y in range(max(0, up), min(_ROWS, _ROWS + up)):
+        m, a, aa = seen[0, y, first:last], seen[1, y, first:last], seen[2, y, first:last]
+        row = y - up
+        u, b = beside[0, row, first - left : last - left], beside[1, row, first - left : last - left]
+        bb = beside[2, row, first - left : last - left]
+        for x in range(last - first):
+            n += m[x] * u[x]
+            sa += a[x] * u[x]
+            sb += m[x] * b[x]
+            saa += aa[x] * u[x]
+            sbb += m[x] * bb[x]
+            sab += a[x] * b[x]
+    spread = (n * saa - sa * sa) * (n * sbb - sb * sb)
+    return n, (n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
 
 
 @njit(nogil=True, cache=True)
