@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
@@ -83,7 +83,10 @@ def _at_rate(selector: SelectorProcesses, images: list[bytes], per_s: float) -> 
 
 
 class _VerdictReader:
-    """Follows the verdicts from now on, and notes when a committed reader has each."""
+    """Follows the verdicts from now on, and notes when a committed reader has each.
+
+    It begins at the end: reading what the backlog left would keep the first new ones waiting.
+    """
 
     def __init__(self, settings: KafkaSettings, codec: Codec) -> None:
         self._codec = codec
@@ -91,7 +94,9 @@ class _VerdictReader:
         self._consumer = Consumer(
             {**config.reader(settings, client_id="bench-verdicts"), "isolation.level": "read_committed"}
         )
-        self._consumer.assign([TopicPartition(self._topic, p, OFFSET_BEGINNING) for p in range(CAMERAS)])
+        partitions = [TopicPartition(self._topic, p) for p in range(CAMERAS)]
+        ends = [self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)[1] for partition in partitions]
+        self._consumer.assign([TopicPartition(self._topic, p, end) for p, end in enumerate(ends)])
         self._seen: dict[str, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from winnow.errors import PoisonRecord
 from winnow.events import ImageRef
-from winnow.objects import Objects
 from winnow.settings import ObjectSettings
+
+if TYPE_CHECKING:
+    from winnow.objects import Objects
 
 PREFIX = "staging/"
 """Where referenced images lie; ingest alone writes there."""
@@ -29,10 +33,17 @@ class BadReference(PoisonRecord):
 class References:
     """Fetches referenced images from listed buckets. Thread-safe."""
 
-    def __init__(self, objects: Objects, settings: ObjectSettings) -> None:
-        self._objects = objects
-        self._buckets = frozenset(settings.reference_buckets or [objects.bucket])
+    def __init__(self, settings: ObjectSettings) -> None:
+        self._settings = settings
+        self._buckets = frozenset(settings.reference_buckets or [settings.s3_bucket])
         self._max_bytes = settings.reference_max_bytes
+
+    @cached_property
+    def _objects(self) -> Objects:
+        # With the first reference: its client takes a tenth of a start, which a camera with small pictures never needs.
+        from winnow.objects import Objects
+
+        return Objects(self._settings)
 
     def fetch(self, reference: ImageRef) -> bytes:
         """The bytes. Raises `BadReference` where they may not be read, are gone or are others, and `DependencyDown`."""

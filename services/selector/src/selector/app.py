@@ -25,7 +25,6 @@ from winnow.health import Health, HealthServer
 from winnow.kafka.transactional import LoopSettings, TransactionalLoop
 from winnow.kafka.transactional_producer import TransactionalProducer
 from winnow.lifecycle import spare_garbage_collector
-from winnow.objects import Objects
 from winnow.references import References
 
 
@@ -52,7 +51,7 @@ def build(settings: SelectorSettings, health: Health, producer: TransactionalPro
     names = settings.names
     codec = Codec(settings.registry_url)
     policies = Policies(settings, codec, client_id=settings.instance)
-    references = References(Objects(settings), settings)
+    references = References(settings)
     processor = FrameProcessor(names, codec, policies, references, ExtractionLimits(settings.max_pixels))
     loop_settings = LoopSettings(
         group=settings.group,

@@ -37,7 +37,7 @@ def handler(settings: Settings) -> Iterator[StoreHandler]:
         codec = Codec(settings.registry_url)
         publisher = Publisher(settings, client_id="store")
         announcer = Announcer(publisher, codec, database, topic=settings.names.images)
-        references = References(objects, settings)
+        references = References(settings)
         yield stack.enter_context(
             StoreHandler(
                 names=settings.names,
