@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -170,29 +171,37 @@ def test_what_retention_took_is_expired_where_the_selector_says_so(world, handle
 def test_a_member_stopped_within_its_transaction_does_not_hold_the_next_one_up(world, handler, selector):
     selector.frames(0, 2)
     selector.judge(*verdicts(world, 0, 1))
-    locked = threading.Event()
+    locked = threading.Barrier(3)
 
-    def sleep_with_the_lock():
+    def sleep_with_the_lock(partition, sleep):
         database = Database(world.database)
 
         async def work(connection):
-            await tables.locked_position(connection, world.names.verdicts, 0)
-            locked.set()
-            await asyncio.sleep(8)
-            await tables.move(connection, world.names.verdicts, 0, tables.Position(77))
+            await tables.locked_position(connection, world.names.verdicts, partition)
+            locked.wait(10)
+            await sleep()
+            await tables.move(connection, world.names.verdicts, partition, tables.Position(77))
 
         try:
             database.run(work)
         finally:
             database.close()
 
-    with ThreadPoolExecutor(1) as pool:
-        sleeper = pool.submit(sleep_with_the_lock)
-        assert locked.wait(10)
+    async def busy_elsewhere():
+        await asyncio.sleep(8)
+
+    async def stopped():  # as by SIGSTOP: what the server says meanwhile is read afterwards
+        time.sleep(8)
+
+    with ThreadPoolExecutor(2) as pool:
+        sleepers = [pool.submit(sleep_with_the_lock, n, sleep) for n, sleep in enumerate((busy_elsewhere, stopped))]
+        locked.wait(10)
         handler.handle(batch(world, world.names.verdicts))
-        with pytest.raises(DependencyDown):
-            sleeper.result(20)
+        for sleeper in sleepers:
+            with pytest.raises(DependencyDown):
+                sleeper.result(20)
     assert handler.positions([(world.names.verdicts, 0)]) == {(world.names.verdicts, 0): 2}
+    assert handler.positions([(world.names.verdicts, 1)]) == {}
 
 
 def test_services_that_migrate_at_once_do_not_meet(world):

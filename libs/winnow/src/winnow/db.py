@@ -25,8 +25,13 @@ UNREACHABLE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
-"""What says that the server is away: nothing of the transaction was kept, or it may be repeated."""
+"""What says that the server is away: nothing of the transaction was kept, or it may be repeated.
+
+The last is asyncpg's own confusion where a process that was stopped within a transaction goes on: the server's good-bye
+and the commit are under way at once.
+"""
 
 
 def sqlalchemy_url(settings: DatabaseSettings) -> Any:
