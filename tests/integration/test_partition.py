@@ -14,9 +14,9 @@ from tests.support.uploads import open_door
 from tests.support.world import World, environment, eventually
 from typer.testing import CliRunner
 
+from winnow.contract import load_topics
 from winnow.kafka import config
 from winnow_cli.__main__ import app
-from winnow_cli.deployment.apply import Contract
 from winnow_cli.producers.domain.partitioner import partition_of
 
 pytestmark = pytest.mark.stack
@@ -27,7 +27,9 @@ WAYS = ("folder", "topic", "live", "yard")
 
 
 def test_a_camera_with_a_partition_of_its_own_has_its_frames_there_by_every_way(world: World, tmp_path: Path) -> None:
-    partitions = next(t.partitions for t in Contract(world.kafka).topics if t.name == world.names.frames)
+    partitions = next(
+        t.partitions for t in load_topics(world.names, world.kafka.profile) if t.name == world.names.frames
+    )
     assert PARTITION not in {partition_of(camera.encode(), partitions) for camera in WAYS}, "none by its key's hash"
     with environment(world.env):
         for camera in WAYS:

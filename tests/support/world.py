@@ -20,13 +20,13 @@ from confluent_kafka.admin import AdminClient
 
 from winnow.clock import now
 from winnow.codec import Codec
+from winnow.contract import load_topics
 from winnow.events import Frame, SelectionPolicy
 from winnow.kafka import config
 from winnow.kafka.producer import Publisher
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
 from winnow.settings import DatabaseSettings, KafkaSettings, ObjectSettings, load
-from winnow_cli.deployment.apply import Contract
 from winnow_cli.deployment.prepare import prepare
 from winnow_cli.stack import Stack
 from winnow_cli.stack.home import free_port
@@ -172,7 +172,7 @@ class World:
 
     def records(self, topic: str) -> list[Record]:
         """All committed records of a topic, by partition and offset."""
-        partitions = next(t.partitions for t in Contract(self.kafka).topics if t.name == topic)
+        partitions = next(t.partitions for t in load_topics(self.names, self.kafka.profile) if t.name == topic)
         return [
             record
             for partition in range(partitions)

@@ -7,12 +7,13 @@ from typing import Any
 
 import avro.schema
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from winnow import contract
 from winnow.contract import Topic
 from winnow.errors import DependencyDown, Refused
+from winnow.registry import registry_client
 from winnow_cli.deployment.topics import Change
 
 UNREACHABLE = (SchemaRegistryError, OSError)
@@ -22,7 +23,7 @@ class Registry:
     """The registry's side of the contract: one subject a topic, `<topic>-value`."""
 
     def __init__(self, url: str, topics: list[Topic]) -> None:
-        self._client = SchemaRegistryClient.new_client({"url": url, "timeout": 20})
+        self._client = registry_client(url, timeout=20)
         self._topics = [topic for topic in topics if topic.record is not None]
 
     def diff(self) -> list[Change]:

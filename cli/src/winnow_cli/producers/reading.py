@@ -11,7 +11,6 @@ from typing import Any
 import httpx2
 import xxhash
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from ledger.adapters.topics import Topics
@@ -23,6 +22,7 @@ from winnow.kafka import config
 from winnow.kafka.deadletter import REDRIVEN_FROM
 from winnow.kafka.record import record_of
 from winnow.kafka.restore import TRANSIENT
+from winnow.registry import registry_client
 from winnow.settings import KafkaSettings
 from winnow_cli.producers.batch_header import batch_header
 from winnow_cli.producers.domain.delivery import BatchHeader
@@ -146,7 +146,7 @@ class _Subject:
     """The schema ids of a topic's subject; asked for again, now and then, while others come."""
 
     def __init__(self, registry_url: str, topic: str) -> None:
-        self._registry = SchemaRegistryClient({"url": registry_url, "timeout": 10, "max.retries": 2})
+        self._registry = registry_client(registry_url, **{"timeout": 10, "max.retries": 2})
         self._name = f"{topic}-value"
         self._ids: set[int] = set()
         self._asked_s = -math.inf

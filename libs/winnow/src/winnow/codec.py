@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import fastavro
 import httpx2
 from cattrs import Converter
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from winnow import contract
 from winnow.clock import from_ms
 from winnow.errors import DependencyDown, Misconfigured, PoisonRecord, Refused
 from winnow.events import ImageRef
+from winnow.registry import registry_client
 
 EventT = TypeVar("EventT")
 
@@ -42,9 +43,7 @@ class Codec:
     """
 
     def __init__(self, registry_url: str) -> None:
-        self._registry = SchemaRegistryClient.new_client(
-            {"url": registry_url, "timeout": 5, "max.retries": 2, "retries.wait.ms": 200}
-        )
+        self._registry = registry_client(registry_url, **{"timeout": 5, "max.retries": 2, "retries.wait.ms": 200})
         self._converter = _converter()
         self._prefixes: dict[tuple[str, str], bytes] = {}
         self._pairs: dict[tuple[int, str], tuple[Any, Any]] = {}
