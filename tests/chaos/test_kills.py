@@ -16,6 +16,7 @@ from tests.support.world import Service, World, eventually
 from ledger.adapters.evidence import balance
 from ledger.settings import ReaderSettings
 from winnow.clock import EPOCH
+from winnow.errors import DependencyDown
 from winnow.events import Frame, Outcome, SelectorState, Source, Verdict
 from winnow_cli.stack import Stack
 
@@ -76,10 +77,13 @@ def settled(world: World):
 
     def ask():
         with_world = world.settings(ReaderSettings)
-        found = balance(with_world)
+        try:
+            found = balance(with_world)
+        except DependencyDown:  # of servers that were killed and are not quite back
+            return None
         return found if not (found.unjudged or found.pending or found.in_flight) else None
 
-    return eventually(ask, timeout_s=120, what="a settled balance")
+    return eventually(ask, timeout_s=120, what="a settled balance", every_s=0.5)
 
 
 def assert_as_if_nothing_had_happened(world: World, undisturbed: World, frames: list[Frame]) -> None:

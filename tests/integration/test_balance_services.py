@@ -26,7 +26,7 @@ def settled(world, frames):
         quiet = found.frames == frames and not (found.pending or found.in_flight or found.unjudged)
         return found if quiet else None
 
-    return eventually(ask, timeout_s=90, what="everything judged, stored and in the ledger")
+    return eventually(ask, timeout_s=90, what="everything judged, stored and in the ledger", every_s=0.5)
 
 
 def assert_exactly_once(world, found):

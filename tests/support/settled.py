@@ -18,7 +18,7 @@ def settled(world: World, frames: int) -> Balance:
         quiet = found.frames == frames and not (found.pending or found.in_flight or found.unjudged)
         return found if quiet else None
 
-    found = eventually(ask, timeout_s=90, what=f"{frames} frames through all services")
+    found = eventually(ask, timeout_s=90, what=f"{frames} frames through all services", every_s=0.5)
     assert found is not None
     assert (found.balanced, found.problems) == (True, ())
     assert (found.lost, found.expired, found.doubled, found.missing) == (0, 0, 0, 0)

@@ -44,13 +44,15 @@ POLICY = SelectionPolicy(
 ResultT = TypeVar("ResultT")
 
 
-def eventually(ask: Callable[[], ResultT], *, timeout_s: float = 60.0, what: str = "") -> ResultT:
-    """What `ask` gives as soon as that is true; fails with its last answer."""
+def eventually(
+    ask: Callable[[], ResultT], *, timeout_s: float = 60.0, what: str = "", every_s: float = 0.05
+) -> ResultT:
+    """What `ask` gives as soon as that is true; fails with its last answer. `every_s` spares what is dear to ask."""
     until = time.monotonic() + timeout_s
     while not (answer := ask()):
         if time.monotonic() > until:
             raise AssertionError(f"not within {timeout_s:g} s: {what or ask}; the last answer was {answer!r}")
-        time.sleep(0.05)
+        time.sleep(every_s)
     return answer
 
 
