@@ -179,19 +179,20 @@ def test_a_member_stopped_within_its_transaction_does_not_hold_the_next_one_up(w
         async def work(connection):
             await tables.locked_position(connection, world.names.verdicts, partition)
             locked.wait(10)
-            await sleep()
             await tables.move(connection, world.names.verdicts, partition, tables.Position(77))
+            await sleep(connection)
 
         try:
             database.run(work)
         finally:
             database.close()
 
-    async def busy_elsewhere():
+    async def busy_elsewhere(_):
         await asyncio.sleep(8)
 
-    async def stopped():  # as by SIGSTOP: what the server says meanwhile is read afterwards
-        time.sleep(8)
+    async def stopped(connection):  # as by SIGSTOP: what the server says meanwhile is read afterwards, all at once
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 8)
+        await connection.execute("SELECT pg_sleep(0.5)")
 
     with ThreadPoolExecutor(2) as pool:
         sleepers = [pool.submit(sleep_with_the_lock, n, sleep) for n, sleep in enumerate((busy_elsewhere, stopped))]
