@@ -56,7 +56,7 @@ def goals(runs: list[dict[str, Any]], compiling: dict[str, float]) -> list[Goal]
 
 def show(console: Console, runs: list[dict[str, Any]], compiling: dict[str, float], found: list[Goal]) -> None:
     """The table of all sizes and the list of goals."""
-    table = Table(title="selector: median of the rounds (least-most)")
+    table = Table(title="selector: median of the rounds, and least-most")
     table.add_column("")
     for run in runs:
         table.add_column(f"{run['width']}x{run['height']}", justify="right")
@@ -69,4 +69,10 @@ def show(console: Console, runs: list[dict[str, Any]], compiling: dict[str, floa
 
 
 def _cell(figure: dict[str, float]) -> str:
-    return "{median:.3g} ({least:.3g}-{most:.3g})".format(**figure)
+    """The median, and below it the range: four sizes then have room in 80 columns."""
+    median, least, most = (_number(figure[name]) for name in ("median", "least", "most"))
+    return f"{median}\n{least}-{most}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
