@@ -26,7 +26,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     table.add_column(first, no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
@@ -53,21 +53,19 @@ def _duplicates(found: dict[str, Any]) -> Table:
         f"Near-duplicates of one camera: {found['pairs']} pairs, half of them the same scene; "
         f"{found['objects']} with a small object"
     )
-    columns = ("F1", "95 %", "precision", "recall", "objects seen", "best F1", "objects seen", "per camera")
-    table = _table(title, "tool, what it calls a duplicate", *columns)
+    # What a terminal of 80 columns has room for; the JSON has the rest.
+    columns = ("F1\n(95 %)", "precision", "recall", "objects\nseen", "best\nF1")
+    table = _table(title, "tool and cut-off", *columns)
     for row in found["duplicates"]:
-        cut_off = "by the camera's noise" if row["cut_off"] is None else f"<= {row['cut_off']:g}"
-        by_default, best = row["by_default"], row["best"]
+        cut_off = "by its noise" if row["cut_off"] is None else f"<= {row['cut_off']:g}"
+        by_default = row["by_default"]
         table.add_row(
-            f"{row['tool']} {row['method']} {cut_off}",
-            _share(by_default["f1"]),
-            " to ".join(map(_share, by_default["interval"])),
+            f"{row['tool']}\n  {row['method']} {cut_off}",
+            f"{_share(by_default['f1'])}\n{'-'.join(f'{bound:.2f}' for bound in by_default['interval'])}",
             _share(by_default["precision"]),
             _share(by_default["recall"]),
             _share(by_default["objects_seen"]),
-            _share(best["f1"]),
-            _share(best["objects_seen"]),
-            _share(row["best_of_each_camera"]["f1"]),
+            _share(row["best"]["f1"]),
         )
     return table
 
