@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from ingest.adapters.outbox import Kept, NotTaken
@@ -43,21 +40,12 @@ class Limits:
     timeout_s: float
 
 
-class _ByItself(APIRoute):
-    """A route whose function reads the request itself: what FastAPI does for parameters takes a tenth of an upload."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return handler
-
-
 def build_api(intake: Intake, keys: Keys, limits: Limits) -> FastAPI:
     """The application; `docs` pages are left out, since they load their scripts from elsewhere."""
     api = FastAPI(
         title="Winnow uploads", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
-    api.router.route_class = _ByItself
     api.add_exception_handler(Rejection, _rejected)  # type: ignore[arg-type]
     api.add_exception_handler(HTTPException, _no_such)  # type: ignore[arg-type]
     for not_now in (NoRoom, NotTaken, OSError):
