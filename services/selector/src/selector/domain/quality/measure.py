@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ _STEPS = 128
 _Grid = npt.NDArray[np.uint8]
 _Usual = npt.NDArray[np.uint16]
 _Visible = npt.NDArray[np.bool_]
+_Sum: TypeAlias = float | np.int64
 
 
 class Detail(NamedTuple):
@@ -122,6 +123,13 @@ def _correlation(gradient: _Grid, usual: _Usual, visible: _Visible) -> float:
                 saa += a * a
                 sbb += b * b
                 sab += a * b
+    return pearson((n, sa, sb, saa, sbb, sab))
+
+
+@njit(nogil=True, cache=True)
+def pearson(sums: tuple[_Sum, _Sum, _Sum, _Sum, _Sum, _Sum]) -> float:
+    """The correlation of a and b from their number and the sums of a, b, aa, bb and ab; 0 where one of them is flat."""
+    n, sa, sb, saa, sbb, sab = sums
     spread = float(n * saa - sa * sa) * float(n * sbb - sb * sb)
     return float(n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from selector.domain.grids import DETAIL_SHAPE
-from selector.domain.quality.measure import EDGE, LEAST_EDGES, UNIT
+from selector.domain.quality.measure import EDGE, LEAST_EDGES, UNIT, pearson
 
 STEP = 2
 """Shifts in a tile: a camera stops anywhere, and half a tile further a tile's detail is its neighbour's as much."""
@@ -126,8 +126,7 @@ def _correlation(seen: _Sums, usual: _Sums, down: int, right: int) -> tuple[floa
             saa += aa[x] * u[x]
             sbb += m[x] * bb[x]
             sab += a[x] * b[x]
-    spread = (n * saa - sa * sa) * (n * sbb - sb * sb)
-    return n, (n * sab - sa * sb) / math.sqrt(spread) if spread > 0.0 else 0.0
+    return n, pearson((n, sa, sb, saa, sbb, sab))  # compiled without leave to reorder
 
 
 @njit(nogil=True, cache=True)
