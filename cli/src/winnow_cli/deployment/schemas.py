@@ -23,7 +23,7 @@ class Registry:
     """The registry's side of the contract: one subject a topic, `<topic>-value`."""
 
     def __init__(self, url: str, topics: list[Topic]) -> None:
-        self._client = registry_client(url, timeout=20)
+        self._client = registry_client(url, {"timeout": 20})
         self._topics = [topic for topic in topics if topic.record is not None]
 
     def diff(self) -> list[Change]:

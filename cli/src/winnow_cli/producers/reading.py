@@ -146,7 +146,7 @@ class _Subject:
     """The schema ids of a topic's subject; asked for again, now and then, while others come."""
 
     def __init__(self, registry_url: str, topic: str) -> None:
-        self._registry = registry_client(registry_url, **{"timeout": 10, "max.retries": 2})
+        self._registry = registry_client(registry_url, {"timeout": 10, "max.retries": 2})
         self._name = f"{topic}-value"
         self._ids: set[int] = set()
         self._asked_s = -math.inf

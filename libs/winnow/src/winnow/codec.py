@@ -43,7 +43,7 @@ class Codec:
     """
 
     def __init__(self, registry_url: str) -> None:
-        self._registry = registry_client(registry_url, **{"timeout": 5, "max.retries": 2, "retries.wait.ms": 200})
+        self._registry = registry_client(registry_url, {"timeout": 5, "max.retries": 2, "retries.wait.ms": 200})
         self._converter = _converter()
         self._prefixes: dict[tuple[str, str], bytes] = {}
         self._pairs: dict[tuple[int, str], tuple[Any, Any]] = {}
