@@ -28,7 +28,7 @@ SELECTOR_MB = 700.0
 
 def test_each_of_a_thousand_bad_pictures_gets_one_verdict_and_the_balance_holds(world: World) -> None:
     for name in ("selector", "store", "ledger"):
-        world.start(name, wait=False, **QUICK)
+        world.start(name, wait=False, anew=True, **QUICK)
     images = [image for image, _ in bad.unreadable().values()] + [*bad.odd().values(), *bad.mutations(1000)]
     spoiled = [frame("broken", i, image) for i, image in enumerate(images) if len(image) < LARGEST]
     assert len(spoiled) > 1010

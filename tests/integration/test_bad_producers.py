@@ -50,7 +50,7 @@ def test_wrong_ids_clocks_and_sizes_are_judged_and_spoil_no_other(world: World) 
         ],
     }
     for name in ("selector", "store", "ledger"):
-        world.start(name, **QUICK)
+        world.start(name, anew=True, **QUICK)
     for turn in range(max(map(len, cameras.values()))):
         world.publish([frames[turn] for frames in cameras.values() if turn < len(frames)])
     with pytest.raises(KafkaException, match=r"(?i)too large"):

@@ -46,8 +46,8 @@ def large() -> list[bytes]:
     return images
 
 
-def start(world: World, *sources: dict[str, Any]) -> Service:
-    return world.start("ingest", WINNOW_INGEST_SOURCES=json.dumps(sources))
+def start(world: World, *sources: dict[str, Any], anew: bool = False) -> Service:
+    return world.start("ingest", anew=anew, WINNOW_INGEST_SOURCES=json.dumps(sources))
 
 
 def published(service: Service, camera: str = "") -> float:
@@ -94,7 +94,7 @@ def test_cameras_play_until_sigterm_and_every_frame_is_counted(world: World, pic
 def test_a_camera_of_1080p_takes_at_most_150_mb(world: World) -> None:
     picture = cv2.resize(Scene("yard", 1, 480, 270).frame(0)[0], (1920, 1080))
     with MjpegCamera([jpeg_of(picture)], fps=60.0) as camera:
-        service = start(world, {"camera": "yard", "source": camera.url})
+        service = start(world, {"camera": "yard", "source": camera.url}, anew=True)
         eventually(lambda: published(service) >= 60, what="frames arrive")
         parent = psutil.Process(service.process.pid)
         sizes = [one.memory_info().rss / 2**20 for one in (parent, *parent.children(recursive=True))]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +16,7 @@ import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests.support.process import Forked, New, Process
 from winnow.clock import now
 from winnow.codec import Codec
 from winnow.contract import load_topics
@@ -62,7 +61,7 @@ class Service:
 
     name: str
     instance: str
-    process: subprocess.Popen[bytes]
+    process: Process
     port: int
     log: Path
 
@@ -85,12 +84,14 @@ class Service:
         return self
 
     def metric(self, name: str) -> float:
-        """The sum of a metric's samples whose line starts with `name`."""
-        _, text = self.answer("/metrics")
+        """The sum of a metric's samples whose line starts with `name`; NaN, equal to nothing, without an answer."""
+        status, text = self.answer("/metrics")
+        if status != 200:
+            return float("nan")
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
     def kill(self) -> None:
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def pause(self) -> None:
@@ -102,7 +103,7 @@ class Service:
     def stop(self, timeout_s: float = 30.0) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
+            self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 
     def tail(self, lines: int = 30) -> str:
@@ -148,18 +149,16 @@ class World:
         publisher.publish(self.names.policies, key, self.codec.encode(self.names.policies, replace(policy)))
         publisher.flush()
 
-    def start(self, name: str, *, instance: str | None = None, wait: bool = True, **env: str) -> Service:
-        """A service's process; `wait` until it is ready."""
+    def start(
+        self, name: str, *, instance: str | None = None, wait: bool = True, anew: bool = False, **env: str
+    ) -> Service:
+        """A service's process; `wait` until it is ready. `anew`: an interpreter of its own, for tests of its memory."""
         instance = instance or f"{name}-0"
         port = free_port()
         log = self.folder / f"{instance}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", name],
-                env={**os.environ, **self.env, "WINNOW_INSTANCE": instance, "WINNOW_HEALTH_PORT": str(port), **env},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        log.touch()
+        env = {**os.environ, **self.env, "WINNOW_INSTANCE": instance, "WINNOW_HEALTH_PORT": str(port), **env}
+        process = (New if anew else Forked)(name, env, log)
         service = Service(name, instance, process, port, log)
         self.services.append(service)
         return service.wait_ready() if wait else service
@@ -187,9 +186,7 @@ class World:
 
     def close(self) -> None:
         for service in self.services:
-            if service.process.poll() is None:
-                service.process.kill()
-                service.process.wait()
+            service.kill()
         # Hundreds of namespaces make every client's metadata slow, and the broker with them.
         admin = AdminClient(config.admin(self.kafka))
         with contextlib.suppress(KafkaException):
