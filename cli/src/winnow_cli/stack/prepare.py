@@ -40,7 +40,7 @@ async def prepare(artifacts: list[Artifact], cache: Path, children: Children, sa
     kafka_jars = kafka.jar_paths(artifacts, cache)
     caches = {
         "kafka": aot_cache(cache, "kafka", kafka_jars),
-        "registry": aot_cache(cache, "registry", [registry.jar_path(artifacts, cache)]),
+        "registry": aot_cache(cache, "registry", registry.jar_paths(artifacts, cache)),
         "objects": aot_cache(cache, "objects", [objects.jar_path(artifacts, cache)]),
     }
     prepared = Prepared(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from winnow_cli.stack.artifacts import Artifact
 from winnow_cli.stack.home import RunFolder
-from winnow_cli.stack.servers.java import aot_cache, java
+from winnow_cli.stack.servers.java import aot_cache, class_path, java
 from winnow_cli.stack.spec import ProcessSpec, Ready
 
 # DELETE of the compatibility interface works even with deletion switched off; both rules are needed.
@@ -20,14 +20,20 @@ _NO_DELETE = (
 )
 
 
+# What the archive's own quarkus-run.jar loads, by a class loader of its own, which no ahead-of-time cache serves: with
+# these on the class path a start takes 2.5 s of CPU instead of 3.8. The first has classes that the others have, too.
+_CLASS_PATH = ("quarkus/transformed-bytecode.jar", "quarkus/generated-bytecode.jar", "app/*", "lib/boot/*", "lib/main/*")
+_MAIN = "io.quarkus.runner.GeneratedMain"
+
+
 def spec(run: RunFolder, ports: dict[str, int], artifacts: list[Artifact], cache: Path, *aot: str) -> ProcessSpec:
     """The registry of a run, its schemas in an H2 file: PostgreSQL would make it wait for another server."""
-    jar = jar_path(artifacts, cache)
-    aot = aot or (f"-XX:AOTCache={aot_cache(cache, 'registry', [jar])}",)
+    jars = jar_paths(artifacts, cache)
+    aot = aot or (f"-XX:AOTCache={aot_cache(cache, 'registry', jars)}",)
     (run.data / "registry").mkdir(exist_ok=True)
     return ProcessSpec(
         name="registry",
-        argv=(*java(run, 256, *aot, *_NO_DELETE), "-jar", str(jar)),
+        argv=(*java(run, 256, *aot, *_NO_DELETE), "-cp", class_path(jars), _MAIN),
         env={
             "QUARKUS_HTTP_HOST": "127.0.0.1",
             "QUARKUS_HTTP_PORT": str(ports["registry"]),
@@ -52,6 +58,7 @@ def url(ports: dict[str, int]) -> str:
     return f"http://127.0.0.1:{ports['registry']}/apis/ccompat/v7"
 
 
-def jar_path(artifacts: list[Artifact], cache: Path) -> Path:
+def jar_paths(artifacts: list[Artifact], cache: Path) -> list[Path]:
+    """Jars and, as `folder/*`, whole folders of them."""
     [archive] = [one for one in artifacts if one.server == "registry"]
-    return archive.unpacked(cache) / "quarkus-run.jar"
+    return [archive.unpacked(cache) / jar for jar in _CLASS_PATH]
