@@ -86,15 +86,15 @@ def test_status_shows_silent_wrong_and_never_sent_cameras_first(world, winnow):
     at, topic = now(), world.names.frames
     selector = Selector(world, partition=1)
 
-    def sent(camera, first, count, ago_s=0.0, **fields):
-        times = [at - timedelta(seconds=ago_s + count - n) for n in range(count)]
+    def sent(camera, first, count, ago_s=0.0, every_s=1.0, **fields):
+        times = [at - timedelta(seconds=ago_s + every_s * (count - n)) for n in range(count)]
         made = [
             verdict(topic, first + n, partition=1, camera=camera, broker_time=t, **fields) for n, t in enumerate(times)
         ]
         selector.judge(*made)
 
     sent("s-fine", 0, 20)
-    sent("s-late", 20, 20, ago_s=20)
+    sent("s-late", 20, 20, every_s=60)  # late, and not silent before three minutes
     sent("s-late-by-its-own", 40, 20, ago_s=20)
     sent("s-torn", 60, 5, outcome=Outcome.UNREADABLE, reason="undecodable", detail="cut short")
     sent("s-clock", 65, 5, flags=("clock_skew",))

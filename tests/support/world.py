@@ -25,8 +25,9 @@ from winnow.kafka import config
 from winnow.kafka.producer import Publisher
 from winnow.kafka.record import Record
 from winnow.kafka.restore import read_to_end
+from winnow.objects import Objects
 from winnow.settings import DatabaseSettings, KafkaSettings, ObjectSettings, load
-from winnow_cli.deployment.prepare import prepare
+from winnow_cli.deployment.prepare import prepare_contract, prepare_storage
 from winnow_cli.stack import Stack
 from winnow_cli.stack.home import free_port
 
@@ -116,7 +117,8 @@ class Service:
 
 
 class World:
-    """One namespace. `prepare` makes its topics, database, bucket and tables; `close` ends its services."""
+    """One namespace. `prepare` makes its topics and bucket, what has use for its tables makes them first; `close` ends
+    its services."""
 
     def __init__(self, stack: Stack, namespace: str, folder: Path) -> None:
         self.stack = stack
@@ -130,19 +132,29 @@ class World:
             "WINNOW_POSTGRES_DATABASE": namespace,
         }
         self.services: list[Service] = []
+        self._tables = False
         self.kafka = self.settings(KafkaSettings)
         self.names = self.kafka.names
         self.codec = Codec(self.kafka.registry_url)
 
     def settings(self, kind: Any) -> Any:
         """Settings of a service in this namespace."""
+        if issubclass(kind, DatabaseSettings):
+            self._need_tables()
         with environment(self.env):
             return load(kind)
 
     def prepare(self, policy: SelectionPolicy = POLICY) -> None:
         with environment(self.env):
-            prepare(policy)
+            prepare_contract(policy)
+            Objects(load(ObjectSettings)).ensure_bucket()
         self.set_policy(policy)
+
+    def _need_tables(self) -> None:
+        if not self._tables:
+            self._tables = True
+            with environment(self.env):
+                prepare_storage()
 
     def set_policy(self, policy: SelectionPolicy, key: str = "default") -> None:
         publisher = Publisher(self.kafka, client_id="test-policy")
@@ -153,6 +165,8 @@ class World:
         self, name: str, *, instance: str | None = None, wait: bool = True, anew: bool = False, **env: str
     ) -> Service:
         """A service's process; `wait` until it is ready. `anew`: an interpreter of its own, for tests of its memory."""
+        if name in ("store", "ledger"):
+            self._need_tables()
         instance = instance or f"{name}-0"
         port = free_port()
         log = self.folder / f"{instance}.log"
