@@ -60,6 +60,7 @@ def wrong(found):
 def world(stack, tmp_path_factory):
     made = World(stack, f"t{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("world"))
     made.prepare()
+    made.need_tables()
     made.env["WINNOW_HOME"] = str(made.folder / "home")
     made.env["WINNOW_CACHE"] = str(Home.default().cache)
     yield made

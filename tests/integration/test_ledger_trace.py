@@ -28,6 +28,8 @@ def run(world):
 
 @pytest.fixture
 def winnow(world):
+    world.need_tables()
+
     def call(*arguments):
         with environment(world.env):
             result = CliRunner().invoke(app, list(arguments))

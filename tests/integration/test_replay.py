@@ -138,6 +138,7 @@ OTHER = {"kept_per_hour": 60.0, "burst": 2.0, "control_every_s": 5.0}
 
 
 def test_another_policy_keeps_in_the_replay_what_it_keeps_when_it_is_in_force(world, tmp_path):
+    world.need_tables()
     world.start("selector")
     frames = {name: stream(name, 60) for name in ("yard", "gate")}
     world.publish([f for both in zip(*frames.values(), strict=True) for f in both])

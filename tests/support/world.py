@@ -140,7 +140,7 @@ class World:
     def settings(self, kind: Any) -> Any:
         """Settings of a service in this namespace."""
         if issubclass(kind, DatabaseSettings):
-            self._need_tables()
+            self.need_tables()
         with environment(self.env):
             return load(kind)
 
@@ -150,7 +150,8 @@ class World:
             Objects(load(ObjectSettings)).ensure_bucket()
         self.set_policy(policy)
 
-    def _need_tables(self) -> None:
+    def need_tables(self) -> None:
+        """For commands that ask the database; services and settings that do so need nothing more."""
         if not self._tables:
             self._tables = True
             with environment(self.env):
@@ -166,7 +167,7 @@ class World:
     ) -> Service:
         """A service's process; `wait` until it is ready. `anew`: an interpreter of its own, for tests of its memory."""
         if name in ("store", "ledger"):
-            self._need_tables()
+            self.need_tables()
         instance = instance or f"{name}-0"
         port = free_port()
         log = self.folder / f"{instance}.log"
