@@ -23,7 +23,7 @@ from winnow.events import Frame, ImageRef, Outcome, Verdict
 pytestmark = pytest.mark.stack
 
 OUTAGE_S = 60.0
-CLIENTS, PAUSE_S = 4, 0.1
+CLIENTS, PAUSE_S = 4, 0.25
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -44,10 +45,14 @@ def log_start(admin: AdminClient, topic: str, partition: int) -> int:
 )
 def _offset(admin: AdminClient, topic: str, partition: int, spec: OffsetSpec) -> int:
     where = TopicPartition(topic, partition)
-    futures = admin.list_offsets({where: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=10)
+    futures = admin.list_offsets({where: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=5)
     try:
         return int(futures[where].result().offset)
     except KafkaException as error:
+        # What the client knows of leaders and their epochs it does not doubt by itself: without this, a broker that
+        # stood still for some seconds was asked in vain for all of the 15 s.
+        with contextlib.suppress(KafkaException):
+            admin.list_topics(topic, timeout=5)
         raise DependencyDown(f"broker: offsets of {topic}/{partition}: {error}") from error
 
 
