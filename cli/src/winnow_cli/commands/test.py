@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 CLONE = Path(__file__).resolve().parents[4]
 SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Each process has servers of its own, and the first folders of `tests/` have the longest files. On two cores, three at
-a time were quicker by a seventh, and servers missed what they were waited for."""
+"""Each process has servers of its own, and the first folders of `tests/` have the longest files. On two cores three at
+a time took as long, a third more CPU, and servers missed what they were waited for."""
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]}
 
