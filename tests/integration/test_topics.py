@@ -1,6 +1,5 @@
 """The contract on the real broker and registry: what is created, what stays as it is, and what is refused."""
 
-import contextlib
 import json
 import os
 import subprocess
@@ -92,10 +91,14 @@ class Servers:
     def subjects(self):
         """(compatibility, versions) by subject, of every topic that has one."""
         found = {}
-        for subject in (f"{topic.name}-value" for topic in contract.load_topics(self.world.names, "local")):
-            # One by one: the list of all subjects ends after a thousand, and these tests come late.
-            with contextlib.suppress(SchemaRegistryError):
+        topics = [topic.name for topic in contract.load_topics(self.world.names, "local")]
+        # One by one: the list of all subjects ends after a thousand, and these tests come late.
+        for subject in (f"{topic}-{part}" for topic in topics for part in ("key", "value")):
+            try:
                 versions = self.registry.get_versions(subject)
+            except SchemaRegistryError as error:
+                assert error.http_status_code == 404, error
+            else:
                 found[subject] = (self.registry.get_compatibility(subject_name=subject), versions)
         return found
 

@@ -153,9 +153,9 @@ class World:
     def need_tables(self) -> None:
         """For commands that ask the database; services and settings that do so need nothing more."""
         if not self._tables:
-            self._tables = True
             with environment(self.env):
                 prepare_storage()
+            self._tables = True
 
     def set_policy(self, policy: SelectionPolicy, key: str = "default") -> None:
         publisher = Publisher(self.kafka, client_id="test-policy")
